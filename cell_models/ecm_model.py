@@ -1,0 +1,186 @@
+"""One population of equivalent-circuit cells: the thin layer between packs and the sweeps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cell_models.contract import LANES, blocks_for
+from cell_models.ecm import (
+    FIELD_NAMES,
+    N_FIELDS,
+    sweep_advance,
+    sweep_observe,
+    sweep_port,
+    sweep_refresh,
+)
+from cell_models.ecm_params import EcmParams, kernel_tables
+
+Floats = NDArray[np.float64]
+
+
+class EcmModel:
+    """Cells of one `EcmParams`; see `cell_models.contract.CellModel` for the methods.
+
+    Parameters
+    ----------
+    params : EcmParams
+    n_cells : int
+
+    Attributes
+    ----------
+    ocv_V : float64 (n,)
+        Open-circuit voltage at the reference temperature on the extended soc axis [V].
+    """
+
+    n_fields = N_FIELDS
+    energy_closure = "state"
+
+    def __init__(self, params: EcmParams, n_cells: int) -> None:
+        if n_cells < 1:
+            raise ValueError(f"n_cells must be at least 1, is {n_cells}")
+        self.params = params
+        self.n_cells = n_cells
+        self.heat_capacity_J_per_K = params.heat_capacity_J_per_K
+        tables = kernel_tables(params)
+        self._n_blocks = np.uint64(blocks_for(n_cells))
+        self._hysteresis_V = params.hysteresis_V
+        self._hysteresis_rate = params.hysteresis_rate
+        rate = params.hysteresis_rate
+        self._elastic_V = params.hysteresis_V / (2.0 * rate) if rate > 0.0 else 0.0
+        t0 = tables.reference_temperature_K
+        self._tables = (
+            t0,
+            tables.ocv_soc_start,
+            tables.ocv_soc_step,
+            tables.ocv_V,
+            tables.entropic_V_per_K,
+            stored_integral(
+                tables.ocv_V - t0 * tables.entropic_V_per_K,
+                tables.ocv_soc_start,
+                tables.ocv_soc_step,
+            ),
+            tables.rc_soc_start,
+            tables.rc_soc_step,
+            tables.rc_temperature_K,
+            tables.rc,
+            tables.n_rc,
+        )
+        self.ocv_V = tables.ocv_V
+
+    def buffer_shape(self) -> tuple[int]:
+        """Return the shape of the flat lane buffer."""
+        return (int(self._n_blocks) * N_FIELDS * LANES,)
+
+    def init(
+        self,
+        lanes: Floats,
+        soc: Floats,
+        capacity_factor: Floats,
+        resistance_factor: Floats,
+        temperature_K: Floats,
+        step_s: float,
+    ) -> None:
+        """Fill the buffer with cells at rest, tables read; padding lanes repeat the last cell.
+
+        Parameters
+        ----------
+        lanes : float64 (buffer,), written
+        soc, capacity_factor, resistance_factor : float64 (n_cells,)
+        temperature_K : float64 (padded,), [K]
+        step_s : float, [s]
+        """
+        lanes[:] = 0.0
+        fields = lanes.reshape(int(self._n_blocks), N_FIELDS, LANES)
+        padded = np.minimum(np.arange(fields.shape[0] * LANES), self.n_cells - 1)
+        capacity = self.params.capacity_As * capacity_factor[padded]
+        values = {
+            "capacity_As": capacity,
+            "charge_As": soc[padded] * capacity,
+            "resistance_factor": resistance_factor[padded],
+            "soc_ref": soc[padded],
+        }
+        for name, value in values.items():
+            fields[:, FIELD_NAMES.index(name), :] = value.reshape(-1, LANES)
+        self.refresh(lanes, temperature_K, step_s)
+        for name in ("refresh_J", "pending_J"):  # the first reading books nothing
+            fields[:, FIELD_NAMES.index(name), :] = 0.0
+
+    def field(self, lanes: Floats, name: str) -> Floats:
+        """Return a copy of one field of every cell, shape (n_cells,)."""
+        fields = lanes.reshape(int(self._n_blocks), N_FIELDS, LANES)
+        return fields[:, FIELD_NAMES.index(name), :].reshape(-1)[: self.n_cells].copy()
+
+    def sum_field(self, lanes: Floats, name: str) -> float:
+        """Return the exactly rounded sum of one field over the cells."""
+        return math.fsum(self.field(lanes, name))
+
+    def refresh(self, lanes: Floats, temperature_K: Floats, step_s: float) -> int:
+        """Read the tables at each cell's state."""
+        return sweep_refresh(
+            lanes, self._n_blocks, step_s, self._elastic_V, temperature_K, *self._tables
+        )
+
+    def port(
+        self,
+        lanes: Floats,
+        temperature_K: Floats,
+        step_s: float,
+        current_guess_A: Floats,
+        emf_V: Floats,
+        resistance_ohm: Floats,
+    ) -> int:
+        """Write the end-of-step line of every cell; exact, so the guess is not needed."""
+        sweep_port(lanes, self._n_blocks, step_s, self._hysteresis_V, emf_V, resistance_ohm)
+        return 0
+
+    def advance(
+        self,
+        lanes: Floats,
+        temperature_K: Floats,
+        step_s: float,
+        current_A: Floats,
+        voltage_V: Floats,
+        heat_W: Floats,
+    ) -> int:
+        """Move every cell by one step."""
+        return sweep_advance(
+            lanes,
+            self._n_blocks,
+            step_s,
+            self._hysteresis_V,
+            self._hysteresis_rate,
+            self._elastic_V,
+            current_A,
+            voltage_V,
+            heat_W,
+        )
+
+    def observe(
+        self, lanes: Floats, soc: Floats, ocv_V: Floats, stored_J: Floats, validity: NDArray[Any]
+    ) -> None:
+        """Write soc, OCV, stored energy and validity of every cell."""
+        sweep_observe(lanes, self.n_cells, self._elastic_V, soc, ocv_V, stored_J, validity)
+
+
+def stored_integral(potential_V: Floats, soc_start: float, soc_step: float) -> Floats:
+    """Integrate a piecewise linear potential exactly, from soc 0.
+
+    Parameters
+    ----------
+    potential_V : float64 (n,)
+        ``OCV(z, T0) - T0 s(z)`` on the uniform axis [V].
+    soc_start, soc_step : float
+
+    Returns
+    -------
+    float64 (n,)
+        ``int_0^z potential dz`` at every knot [V]; times the capacity in A s it is joules.
+    """
+    pieces = 0.5 * (potential_V[1:] + potential_V[:-1]) * soc_step
+    integral = np.concatenate(([0.0], np.cumsum(pieces)))
+    zero = np.interp(0.0, soc_start + soc_step * np.arange(len(potential_V)), integral)
+    return integral - zero

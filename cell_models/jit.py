@@ -1,0 +1,72 @@
+"""The one way to compile: `@kernel`, and where the compiled code is kept.
+
+Numba's disk cache goes stale when a *called* file changes (measured: an edited callee leaves its
+cached callers as they were). So the cache folder is named by a digest of every source file that can
+hold a kernel: touch one and everything is compiled anew, once. Kernels release the GIL, never use
+fastmath (bit-equal results on every run), and work unchanged under ``NUMBA_DISABLE_JIT=1``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+_KERNEL_FOLDERS = ("cell_models", "packs", "controllers")
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def kernel_digest() -> str:
+    """Return the digest that names the cache folder.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits over the name and content of every Python file in the folders that
+        may hold kernels, so that no compiled caller can outlive its callee's source.
+    """
+    digest = hashlib.sha256(sys.version.encode())
+    for folder in _KERNEL_FOLDERS:
+        for path in sorted((_ROOT / folder).rglob("*.py")):
+            digest.update(str(path.relative_to(_ROOT)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Return the folder of compiled kernels: beside the package, else in the user's cache."""
+    base = os.environ.get("PACKTWIN_CACHE")
+    if base is None:
+        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        base = os.path.join(home, "packtwin")
+    folder = Path(base) / f"kernels-{sysconfig.get_platform()}-{kernel_digest()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / "packtwin" / folder.name
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
+
+import numba  # noqa: E402  (the cache folder must be known before numba is)
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def kernel(function: _F) -> _F:
+    """Compile a module-level function: nopython, no GIL, cached on disk, no fastmath.
+
+    Parameters
+    ----------
+    function : callable
+        Plain scalar or array code at module level. Closures over compiled functions never hit the
+        disk cache, so there are none.
+    """
+    return numba.njit(function, nogil=True, cache=True, error_model="numpy")

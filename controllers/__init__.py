@@ -1,0 +1,18 @@
+"""BMS and EMS: what a pack is watched and driven by. Nothing here can see the truth.
+
+ports           the messages: what a controller is told and what it answers
+reference_bms   the reference BMS, a list of the stages below
+conditioning    measurements made usable: short gaps bridged, statistics per rack
+filter_params   the filter's own calibration, never the plant's parameters
+ekf             state of charge of every group, with an honest standard deviation
+counting        the Coulomb count beside it
+limits          the protection table: what is watched, with its thresholds and times
+protection      the table evaluated: debounce, delay, latch, alarms
+power_limits    how much current may flow now and in 2, 10, 30 s
+balancing       passive balancing
+sequence        contactors: precharge, joining, opening, latching
+thermal_control pump, fan, chiller, heater
+ems             follow a profile, self-consumption, peak shaving
+null            a BMS and an EMS that do nothing
+contract        the checker for BMS and EMS plug-ins
+"""

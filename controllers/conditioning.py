@@ -1,0 +1,326 @@
+"""Measurements made usable: the first stage of the reference BMS.
+
+A value counts when it is valid, finite and young. A short gap is bridged with the last value; after
+`hold_s` the group, thermistor or rack counts as blind and everything behind it must cope (NaN). The
+stage writes voltages, temperatures and heating rates straight into the quantities that the
+protection table watches, and the statistics of every rack into `rack_rows`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cell_models.jit import kernel
+from controllers.ports import Channel, FieldSpec, Floats, Ints, Measurements, PackMap
+
+# Rows of `rack_rows`, one column per rack.
+CURRENT, CURRENT_B, DIRECTION, RACK_VOLTAGE = 0, 1, 2, 3
+V_SUM, V_MIN, V_MAX, V_MEDIAN, V_LOST, I_AGE = 4, 5, 6, 7, 8, 9
+T_MIN, T_MAX, T_MEAN, T_FOUND = 10, 11, 12, 13
+SOC_MIN, SOC_MAX, SOC_MEAN, TAU, ENERGY_OUT, ENERGY_IN = 14, 15, 16, 17, 18, 19
+N_RACK_ROWS = 20
+
+HOLD_S = 1.5  # assumed: bridges slow sampling; foxBMS 2 v1.11 calls voltages stale after 250 ms
+TEMPERATURE_HOLD_S = 10.0  # assumed: temperatures of cells move slowly
+RATE_TIME_S = 5.0  # assumed: memory of the heating rate; 0.2 K noise gives 0.04 K/s
+NEVER_S = 1e9  # age of what has never been seen
+
+
+@kernel
+def bridge(value, is_valid, age_s, held, held_age_s, elapsed_s, hold_s):
+    """Return the value to use now, the value to hold, and its age.
+
+    A fresh value is taken; else the held one is used until it is `hold_s` old, then NaN.
+    """
+    if is_valid and math.isfinite(value) and age_s <= hold_s:
+        return value, value, 0.0
+    held_age_s = min(held_age_s + elapsed_s, NEVER_S)
+    if held_age_s <= hold_s:
+        return held, held, held_age_s
+    return math.nan, held, held_age_s
+
+
+@kernel
+def select(work, n, k):
+    """Return the k-th smallest of ``work[:n]``; `work` is written (Hoare's quickselect)."""
+    low, high = 0, n - 1
+    while low < high:
+        pivot = work[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while work[i] < pivot:
+                i += 1
+            while pivot < work[j]:
+                j -= 1
+            if i <= j:
+                held = work[i]
+                work[i] = work[j]
+                work[j] = held
+                i += 1
+                j -= 1
+        if k <= j:
+            high = j
+        elif k >= i:
+            low = i
+        else:
+            break
+    return work[k]
+
+
+@kernel
+def condition_racks(a, a_valid, a_age, b, b_valid, memory, rack_rows, elapsed_s, hold_s, rest_A):
+    """Choose the current of every rack: channel A, else B, else the held value, else NaN.
+
+    `memory` (2, R), [A] and [s], and `rack_rows` are written.
+    """
+    for r in range(memory.shape[1]):
+        second = b[r] if b_valid[r] else math.nan
+        value, good, age = a[r], a_valid[r], a_age[r]
+        if not (good and math.isfinite(value) and age <= hold_s) and math.isfinite(second):
+            value, good, age = second, True, 0.0
+        used, memory[0, r], memory[1, r] = bridge(
+            value, good, age, memory[0, r], memory[1, r], elapsed_s, hold_s
+        )
+        rack_rows[CURRENT, r] = used
+        rack_rows[CURRENT_B, r] = second if a_valid[r] else math.nan
+        rack_rows[I_AGE, r] = memory[1, r]
+        direction = 0.0
+        if used > rest_A:
+            direction = 1.0
+        elif used < -rest_A:
+            direction = -1.0
+        rack_rows[DIRECTION, r] = direction
+
+
+@kernel
+def condition_groups(
+    value, valid, age_s, memory, voltage_V, lost_s, work, rack_first, rack_rows, elapsed_s, hold_s
+):
+    """Bridge the group voltages and gather sum, extremes and median of every rack.
+
+    `memory` (2, G), `voltage_V`, `lost_s` (G,), `work` and `rack_rows` are written.
+    """
+    for r in range(len(rack_first) - 1):
+        total, lowest, highest, n = 0.0, math.inf, -math.inf, 0
+        for g in range(rack_first[r], rack_first[r + 1]):
+            v, memory[0, g], held_age = bridge(
+                value[g], valid[g], age_s[g], memory[0, g], memory[1, g], elapsed_s, hold_s
+            )
+            memory[1, g] = held_age
+            lost_s[g] = held_age
+            voltage_V[g] = v
+            if v == v:
+                total += v
+                lowest = min(lowest, v)
+                highest = max(highest, v)
+                work[n] = v
+                n += 1
+        count = rack_first[r + 1] - rack_first[r]
+        rack_rows[V_LOST, r] = count - n
+        rack_rows[V_SUM, r] = total if n == count else math.nan
+        rack_rows[V_MIN, r] = lowest if n > 0 else math.nan
+        rack_rows[V_MAX, r] = highest if n > 0 else math.nan
+        rack_rows[V_MEDIAN, r] = select(work, n, n // 2) if n > 0 else math.nan
+
+
+@kernel
+def condition_sensors(
+    value, valid, age_s, memory, temperature_K, rate, lost_s, sensor_rack, rack_rows, elapsed_s
+):
+    """Bridge the thermistors, find their heating rates, gather extremes and mean of every rack.
+
+    The rate is ``(T - T_slow)/tau`` with ``T_slow`` a first-order lag: exact for a steady ramp.
+    `memory` (3, T), the outputs (T,) and `rack_rows` are written.
+    """
+    rack_rows[T_MIN, :] = math.inf
+    rack_rows[T_MAX, :] = -math.inf
+    rack_rows[T_MEAN, :] = 0.0
+    rack_rows[T_FOUND, :] = 0.0
+    gain = 1.0 - math.exp(-elapsed_s / RATE_TIME_S)
+    for k in range(len(temperature_K)):
+        was_lost = memory[1, k] > TEMPERATURE_HOLD_S
+        t, memory[0, k], held_age = bridge(
+            value[k], valid[k], age_s[k], memory[0, k], memory[1, k], elapsed_s, TEMPERATURE_HOLD_S
+        )
+        memory[1, k] = held_age
+        lost_s[k] = held_age
+        temperature_K[k] = t
+        if t != t:
+            rate[k] = math.nan
+            continue
+        if was_lost:
+            memory[2, k] = t
+        memory[2, k] += gain * (t - memory[2, k])
+        rate[k] = (t - memory[2, k]) / RATE_TIME_S
+        r = sensor_rack[k]
+        rack_rows[T_MIN, r] = min(rack_rows[T_MIN, r], t)
+        rack_rows[T_MAX, r] = max(rack_rows[T_MAX, r], t)
+        rack_rows[T_MEAN, r] += t
+        rack_rows[T_FOUND, r] += 1.0
+    for r in range(rack_rows.shape[1]):
+        n = rack_rows[T_FOUND, r]
+        rack_rows[T_MEAN, r] = rack_rows[T_MEAN, r] / n if n > 0.0 else math.nan
+        if n == 0.0:
+            rack_rows[T_MIN, r], rack_rows[T_MAX, r] = math.nan, math.nan
+
+
+@kernel
+def spread_temperatures(temperature_K, group_sensor, group_rack, rack_rows, group_temperature_K):
+    """Give every group the temperature of its nearest thermistor, else its rack's mean."""
+    for g in range(len(group_sensor)):
+        k = group_sensor[g]
+        t = temperature_K[k] if k >= 0 else math.nan
+        group_temperature_K[g] = t if t == t else rack_rows[T_MEAN, group_rack[g]]
+
+
+@kernel
+def summarise_site(rack_rows, state, site_row):
+    """Gather the racks: coldest, hottest, lowest soc, energy out and in, racks opening or closed.
+
+    `site_row` (7,) is written. NaN of one rack does not hide the others in temperatures.
+    """
+    coldest, hottest, lowest = math.inf, -math.inf, math.inf
+    energy_out, energy_in, n_opening, n_closed = 0.0, 0.0, 0.0, 0.0
+    for r in range(rack_rows.shape[1]):
+        if rack_rows[T_FOUND, r] > 0.0:
+            coldest = min(coldest, rack_rows[T_MIN, r])
+            hottest = max(hottest, rack_rows[T_MAX, r])
+        lowest = min(lowest, rack_rows[SOC_MIN, r])
+        energy_out += rack_rows[ENERGY_OUT, r]
+        energy_in += rack_rows[ENERGY_IN, r]
+        n_opening += 1.0 if state[r] == 6 else 0.0
+        n_closed += 1.0 if state[r] == 4 or state[r] == 5 else 0.0
+    site_row[0] = coldest if coldest < math.inf else math.nan
+    site_row[1] = hottest if hottest > -math.inf else math.nan
+    site_row[2], site_row[3], site_row[4] = lowest, energy_out, energy_in
+    site_row[5], site_row[6] = n_opening, n_closed
+
+
+def nearest_sensors(pack: PackMap) -> Ints:
+    """Find the thermistor nearest to every group: first in its module, then in its rack.
+
+    Parameters
+    ----------
+    pack : PackMap
+
+    Returns
+    -------
+    int64 (n_groups,)
+        -1 where the rack has no thermistor at all.
+    """
+    nearest = np.full(pack.n_groups, -1, dtype=np.int64)
+    if pack.n_temperatures == 0:
+        return nearest
+    at = pack.temperature_group
+    for g in range(pack.n_groups):
+        distance = np.abs(at - g).astype(np.float64)
+        distance[pack.group_module[at] != pack.group_module[g]] += pack.n_groups
+        distance[pack.temperature_rack != pack.group_rack[g]] = np.inf
+        k = int(np.argmin(distance))
+        nearest[g] = k if np.isfinite(distance[k]) else -1
+    return nearest
+
+
+class Conditioning:
+    """Runs the kernels above; remembers held values, their ages and the slow temperatures.
+
+    Parameters
+    ----------
+    pack : PackMap
+    step_s : float
+        Period of the BMS [s].
+    quantity : dict of str to float64 array
+        Where voltages, ages, temperatures and rates go: slices of what protection watches.
+    """
+
+    def __init__(self, pack: PackMap, step_s: float, quantity: dict[str, Floats]) -> None:
+        n_groups, n_sensors = pack.n_groups, pack.n_temperatures
+        self.fields = (
+            FieldSpec(name="held_voltage", shape=(2, n_groups), unit="V, s", initial=NEVER_S),
+            FieldSpec(
+                name="held_temperature",
+                shape=(3, max(n_sensors, 1)),
+                unit="K, s, K",
+                initial=NEVER_S,
+            ),
+            FieldSpec(name="held_current", shape=(2, pack.n_racks), unit="A, s", initial=NEVER_S),
+        )
+        self._pack, self._quantity = pack, quantity
+        self._hold_s = max(HOLD_S, 2.5 * step_s)
+        rating = pack.rating
+        self._rest_A = 0.01 * pack.cells_per_group * rating.capacity_As / 3600.0  # 1 % of 1C
+        self._nearest = nearest_sensors(pack)
+        self._work = np.zeros(n_groups)
+        self._no_rack = Channel.not_fitted(pack.n_racks)
+        self._no_group = Channel.not_fitted(n_groups)
+        self._no_sensor = Channel.not_fitted(n_sensors)
+        self.rack_rows = np.zeros((N_RACK_ROWS, pack.n_racks))
+        self._site_row = np.zeros(7)
+        self.group_temperature_K = np.zeros(n_groups)
+
+    def fitted(self, channel: Channel) -> Channel:
+        """Return the channel of one entry per rack, all invalid if the pack has none."""
+        return channel if len(channel.value) == self._pack.n_racks else self._no_rack
+
+    def step(self, inputs: Measurements, elapsed_s: float, view: Any) -> None:
+        """Condition one message; results are in `rack_rows`, `group_temperature_K`, `quantity`."""
+        pack, quantity, rows = self._pack, self._quantity, self.rack_rows
+        a, b = self.fitted(inputs.rack_current_A), self.fitted(inputs.rack_current_b_A)
+        condition_racks(
+            a.value,
+            a.valid,
+            a.age_s,
+            b.value,
+            b.valid,
+            view.held_current,
+            rows,
+            elapsed_s,
+            self._hold_s,
+            self._rest_A,
+        )
+        rows[RACK_VOLTAGE] = self.fitted(inputs.rack_voltage_V).value
+        group, sensor = inputs.group_voltage_V, inputs.temperature_K
+        if len(group.value) != pack.n_groups:
+            group = self._no_group
+        if len(sensor.value) != len(pack.temperature_rack):
+            sensor = self._no_sensor
+        condition_groups(
+            group.value,
+            group.valid,
+            group.age_s,
+            view.held_voltage,
+            quantity["voltage_V"],
+            quantity["voltage_lost_s"],
+            self._work,
+            pack.rack_first_group,
+            rows,
+            elapsed_s,
+            self._hold_s,
+        )
+        condition_sensors(
+            sensor.value,
+            sensor.valid,
+            sensor.age_s,
+            view.held_temperature,
+            quantity["temperature_K"],
+            quantity["heating_K_per_s"],
+            quantity["temperature_lost_s"],
+            pack.temperature_rack,
+            rows,
+            elapsed_s,
+        )
+        spread_temperatures(
+            quantity["temperature_K"],
+            self._nearest,
+            pack.group_rack,
+            rows,
+            self.group_temperature_K,
+        )
+
+    def site(self, state: Ints) -> list[float]:
+        """Return coldest, hottest [K], lowest soc, energy out, in [J], racks opening, closed."""
+        summarise_site(self.rack_rows, state, self._site_row)
+        return self._site_row.tolist()

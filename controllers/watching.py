@@ -1,0 +1,191 @@
+"""What the protection table watches, computed from conditioned measurements and the filter.
+
+Voltages, temperatures and their ages are already in place (`conditioning.py`); this stage fills the
+rest of the quantities: deviation from the median, unexplained heat, ratios of current to limits,
+plausibility of sensors, state of the switches.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cell_models.jit import kernel
+from controllers.conditioning import (
+    CURRENT,
+    CURRENT_B,
+    I_AGE,
+    RACK_VOLTAGE,
+    T_FOUND,
+    T_MAX,
+    T_MIN,
+    V_MAX,
+    V_MEDIAN,
+    V_MIN,
+    V_SUM,
+)
+from controllers.ekf import R0, R1, SLOPE
+from controllers.ports import Floats, Measurements, PackMap
+from controllers.sequence import OPEN_FOR, Sequence
+
+CURRENT_FLOOR_A = 0.2  # fx: current on an open string
+SLOPE_NORMAL_V = 1.2  # above this OCV slope a normal soc spread alone moves the voltages apart
+SOC_SPREAD = 0.02  # assumed: soc spread of a healthy rack, two sigma
+DROP_SPREAD = 0.05  # assumed: spread of the ohmic drop, about two sigma
+HEAT_CAPACITY_J_PER_K_AS = 13.0 / 3600.0  # assumed: 65 J/K for a 5 Ah cell of 21700 format
+
+
+@kernel
+def watch_groups(voltage_V, derived, rack_first, rack_rows, cells, below_V):
+    """Find how far every group is below its rack's median, beyond what a healthy spread explains.
+
+    On a steep OCV (nearly empty) a normal spread of soc moves voltages far apart, and under load a
+    spread of resistance does: that allowance is taken off. `below_V` (G,) is written.
+    """
+    for r in range(len(rack_first) - 1):
+        load_A = abs(rack_rows[CURRENT, r]) / cells
+        if not load_A >= 0.0:
+            load_A = 0.0
+        median = rack_rows[V_MEDIAN, r]
+        for g in range(rack_first[r], rack_first[r + 1]):
+            allowance = SOC_SPREAD * max(derived[SLOPE, g] - SLOPE_NORMAL_V, 0.0)
+            allowance += DROP_SPREAD * load_A * (derived[R0, g] + derived[R1, g])
+            if not allowance >= 0.0:
+                allowance = 0.0
+            below_V[g] = median - voltage_V[g] - allowance
+
+
+@kernel
+def watch_sensors(
+    temperature_K, rate, voltage_V, derived, sensor_group, sensor_rack, rack_rows, limits, out
+):
+    """Find the heating that the current does not explain, and the signs of a runaway.
+
+    `limits`: cells in parallel, heat capacity of a cell [J/K], highest temperature [K].
+    `out` (2, T) is written.
+    """
+    for k in range(len(temperature_K)):
+        g, r = sensor_group[k], sensor_rack[k]
+        i = rack_rows[CURRENT, r] / limits[0]
+        heat_W = i * i * (derived[R0, g] + derived[R1, g])
+        out[0, k] = rate[k] - (heat_W / limits[1] if heat_W > 0.0 else 0.0)
+        collapsed = voltage_V[g] < 0.75 * rack_rows[V_MEDIAN, r]
+        out[1, k] = rate[k] if collapsed or temperature_K[k] >= limits[2] else 0.0
+
+
+@kernel
+def watch_racks(rack_rows, limit_A, rating_A, open_s, watched):
+    """Fill the rack quantities that follow from currents, voltages and temperatures.
+
+    `limit_A` (2, R, 4): charge and discharge limits sent last; `rating_A` (2,); `open_s` (R,): how long
+    the contactors have been open. `watched` (11, R) is written, in the order of `QUANTITIES`.
+    """
+    for r in range(rack_rows.shape[1]):
+        i, b = rack_rows[CURRENT, r], rack_rows[CURRENT_B, r]
+        watched[0, r] = -i / rating_A[0]
+        watched[1, r] = i / rating_A[1]
+        watched[2, r] = (-i - limit_A[0, r, 0]) / rating_A[0]
+        watched[3, r] = (i - limit_A[1, r, 0]) / rating_A[1]
+        watched[4, r] = rack_rows[V_MAX, r] - rack_rows[V_MIN, r]
+        watched[5, r] = rack_rows[T_MAX, r] - rack_rows[T_MIN, r]
+        watched[6, r] = abs(rack_rows[V_SUM, r] / rack_rows[RACK_VOLTAGE, r] - 1.0)
+        watched[7, r] = max(abs(i - b) - 0.02 * abs(i), 0.0) / (2.0 * rating_A[1])
+        watched[8, r] = rack_rows[I_AGE, r]
+        watched[9, r] = 1.0 if rack_rows[T_FOUND, r] == 0.0 else 0.0
+        idle = max(abs(i) - CURRENT_FLOOR_A, 0.0) / rating_A[1]
+        watched[10, r] = idle if open_s[r] > 1.0 else 0.0
+
+
+@kernel
+def watch_cells(
+    voltage_V, temperature_K, rate, derived, rack_first, sensor_group, sensor_rack, rack_rows,
+    limits, below_V, sensors,
+):
+    """Fill the group and sensor quantities in one call; `below_V` and `sensors` are written."""
+    watch_groups(voltage_V, derived, rack_first, rack_rows, limits[0], below_V)
+    watch_sensors(
+        temperature_K, rate, voltage_V, derived, sensor_group, sensor_rack, rack_rows, limits, sensors
+    )
+
+
+class Watching:
+    """Fills the quantities of one pack; remembers nothing.
+
+    Parameters
+    ----------
+    pack : PackMap
+    buffer, quantity : float64 array, dict of str to float64 array
+        From `limits.allocate_quantities`.
+    """
+
+    def __init__(self, pack: PackMap, buffer: Floats, quantity: dict[str, Floats]) -> None:
+        self._pack, self._quantity = pack, quantity
+        n_racks, n_sensors = pack.n_racks, pack.n_temperatures
+        names = list(quantity)
+
+        def block(first: str, last: str, n: int) -> Floats:
+            start = sum(len(quantity[name]) for name in names[: names.index(first)])
+            n_rows = names.index(last) - names.index(first) + 1
+            return buffer[start : start + n_rows * n].reshape(n_rows, n)
+
+        self._sensors = block("unexplained_K_per_s", "runaway_K_per_s", n_sensors)
+        self._racks = block("charge_ratio", "open_current", n_racks)
+        self._switches = block("contactor_mismatch", "fuse_blown", n_racks)
+        rating = pack.rating
+        self._rating_A = np.array(
+            [
+                pack.cells_per_group * rating.charge_current_max_A,
+                pack.cells_per_group * rating.discharge_current_max_A,
+            ]
+        )
+        self._cells = float(pack.cells_per_group)
+        self._sensor_limits = np.array(
+            [
+                self._cells,
+                HEAT_CAPACITY_J_PER_K_AS * rating.capacity_As,
+                rating.temperature_max_K,
+            ]
+        )
+        self._module_rack = np.zeros(pack.n_modules, dtype=np.int64)
+        self._module_rack[pack.group_module] = pack.group_rack
+
+    def step(
+        self,
+        inputs: Measurements,
+        rack_rows: Floats,
+        derived: Floats,
+        sequence: Sequence,
+        view: Any,
+    ) -> None:
+        """Fill all quantities from one message."""
+        pack, quantity = self._pack, self._quantity
+        watch_cells(
+            quantity["voltage_V"],
+            quantity["temperature_K"],
+            quantity["heating_K_per_s"],
+            derived,
+            pack.rack_first_group,
+            pack.temperature_group,
+            pack.temperature_rack,
+            rack_rows,
+            self._sensor_limits,
+            quantity["below_median_V"],
+            self._sensors,
+        )
+        watch_racks(
+            rack_rows, view.limit_A, self._rating_A, view.sequence_s[OPEN_FOR], self._racks
+        )
+        sequence.watch(inputs.contactor_feedback, inputs.fuse_ok, self._switches, view)
+        insulation = inputs.insulation_ohm.value
+        quantity["insulation_ohm"][:] = insulation if len(insulation) == pack.n_racks else np.nan
+        if len(inputs.module_gas_ppm.value) == pack.n_modules:
+            self._watch_gas(inputs.module_gas_ppm.value)
+        quantity["interlock_open"][0] = not inputs.interlock_closed
+        quantity["emergency_stop"][0] = inputs.host.emergency_stop
+        quantity["supply_V"][0] = inputs.supply_V
+
+    def _watch_gas(self, gas_ppm: Floats) -> None:
+        worst = self._quantity["gas_ppm"]
+        worst[:] = np.nan
+        np.fmax.at(worst, self._module_rack, gas_ppm)

@@ -1,0 +1,335 @@
+"""The plant: everything that moves truth, as a flat list of stages.
+
+`Plant.advance` is the definition of one step: port, solve, advance cells, heat. All that survives a
+step is in the `State`; the plant object holds constants, views and scratch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cell_models.contract import LANES, NOT_FINITE, OUT_OF_RANGE, REFRESH, CellModel, blocks_for
+from cell_models.jit import kernel
+from packs import network, pcs
+from packs.spec import PackSpec
+from packs.spread import draw_spread
+from packs.state import Schema, State
+from packs.switchgear import Switchgear, declare_switchgear
+from packs.thermal import advance_heat, stable_parts
+from packs.topology import Topology
+
+FLOWS = (
+    "short_J", "joint_J", "bleed_J", "busbar_J", "path_J", "capacitor_J", "link_bleed_J",
+    "pcs_dc_J", "pcs_ac_J", "pcs_loss_J", "coolant_J", "air_J",
+)  # fmt: skip
+"""Energy flows booked every step, in the order of `flows.total`."""
+
+ALERT_TICKS = 1000
+"""How long the short step holds after switchgear moved or a fault changed [ms]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something the plant did by itself, for the event list.
+
+    `scope` says what `component` counts: cell, group, rack or site.
+    """
+
+    code: str
+    scope: str
+    component: int
+    value: float
+    limit: float
+
+
+@kernel
+def book(total, low, amount):
+    """Add each amount to its compensated sum."""
+    for k in range(len(amount)):
+        high = total[k] + amount[k]
+        back = high - total[k]
+        low[k] += (total[k] - (high - back)) + (amount[k] - back)
+        total[k] = high
+
+
+class Plant:
+    """Cells, wiring, switchgear, PCS and heat of one site.
+
+    Parameters
+    ----------
+    spec : PackSpec
+    topology : Topology
+    model : CellModel
+        The population of all cells.
+    converter : pcs.Pcs
+    seed : int
+        Of the cell spread.
+    """
+
+    def __init__(
+        self,
+        spec: PackSpec,
+        topology: Topology,
+        model: CellModel,
+        converter: pcs.Pcs,
+        seed: int,
+    ) -> None:
+        self.spec = spec
+        self.topology = topology
+        self.model = model
+        self.converter = converter
+        self._seed = seed
+        self._n_padded = blocks_for(topology.n_cells) * LANES
+        n, groups, racks = topology.n_cells, topology.n_groups, topology.n_racks
+        self.cell_J_per_K = np.full(n, model.heat_capacity_J_per_K)
+        self.notices: list[Notice] = []
+        self._closed = np.zeros(racks, dtype=np.int64)
+        self._path_ohm = np.zeros(racks)
+        self._bleed_S = np.zeros(groups)
+        self._scratch = np.zeros(2 * groups + racks)
+        self._cell_extra_W = np.zeros(n)
+        self._busbar_W = np.zeros(groups)
+        self._heat_scratch = np.zeros(n)
+        self._loss_W = np.zeros(5)
+        self._heat_J = np.zeros(2)
+        self._amount = np.zeros(len(FLOWS))
+        self._flow_W_per_K = np.zeros(racks)
+
+    def declare(self, schema: Schema) -> None:
+        """Declare everything that the plant remembers."""
+        n, groups, racks = self.topology.n_cells, self.topology.n_groups, self.topology.n_racks
+        padded = (self._n_padded,)
+        add = schema.add
+        lanes = blocks_for(n) * LANES * self.model.n_fields
+        add("cells", "lanes", (lanes,))
+        add("cells", "emf_V", padded, unit="V")
+        add("cells", "resistance_ohm", padded, unit="ohm")
+        add("cells", "current_A", padded, unit="A")
+        add("cells", "voltage_V", padded, unit="V")
+        add("cells", "heat_W", padded, unit="W")
+        add("cells", "temperature_K", padded, unit="K", initial=self.spec.initial_temperature_K)
+        add("network", "branch_A", (n,), unit="A")
+        add("network", "group_voltage_V", (groups,), unit="V")
+        add("network", "rack_voltage_V", (racks,), unit="V")
+        add("network", "rack_current_A", (racks,), unit="A")
+        add("network", "bus", (4,))
+        add("network", "bleed", (groups,), integer=True)
+        add("thermal", "plate_K", (groups,), unit="K", initial=self.spec.initial_temperature_K)
+        add("thermal", "outlet_K", (racks,), unit="K", initial=self.spec.initial_temperature_K)
+        add("flows", "total", (len(FLOWS),), unit="J")
+        add("flows", "low", (len(FLOWS),), unit="J")
+        add("flows", "throughput_J", unit="J")
+        add("plant", "setpoint_W", unit="W")
+        add("plant", "running", integer=True)
+        add("plant", "ambient_K", unit="K", initial=self.spec.initial_temperature_K)
+        add("plant", "inlet_K", unit="K", initial=self.spec.initial_temperature_K)
+        add("plant", "step_ticks", integer=True, initial=-1)
+        add("plant", "refresh_at", integer=True)
+        add("plant", "alert_until", integer=True)
+        declare_switchgear(schema, racks)
+        self.converter.declare(schema)
+
+    def bind(self, state: State) -> None:
+        """Take the views on a built state."""
+        self.cells = state.view("cells")
+        self.network = state.view("network")
+        self.heat = state.view("thermal")
+        self.flows = state.view("flows")
+        self.control = state.view("plant")
+        self.overlay = state.view("overlay")
+        self.pcs_view = state.view("pcs")
+        self.switch_view = state.view("switchgear")
+        self.switchgear = Switchgear(self.spec.wiring, self.switch_view, self.overlay)
+
+    def rest(self, step_s: float) -> None:
+        """Set the state before the first step: cells drawn, at rest, every contactor open."""
+        capacity, resistance, soc = draw_spread(
+            self._seed, self.topology.n_cells, self.spec.initial_soc, self.spec.spread
+        )
+        cells = self.cells
+        self.model.init(cells.lanes, soc, capacity, resistance, cells.temperature_K, step_s)
+        self.port(step_s)
+        self.solve(step_s, network.OPEN, 0.0)
+
+    # --- stages ---------------------------------------------------------------------------------
+
+    def advance(self, tick: int, until: int) -> None:
+        """Move truth from one tick to another, in one step or in several shorter ones."""
+        while tick < until:
+            if self.switchgear.settle(tick):
+                self.alert(tick)
+            length = self._step_length(tick, until)
+            self.step(tick, length)
+            tick += length
+
+    def alert(self, tick: int) -> None:
+        """Hold the short step for a while: something has changed abruptly."""
+        self.control.alert_until[0] = tick + ALERT_TICKS
+        self.control.refresh_at[0] = tick
+
+    def _step_length(self, tick: int, until: int) -> int:
+        length = until - tick
+        if tick < self.control.alert_until[0] or self.switchgear.is_precharging():
+            length = min(length, max(1, round(self.spec.alert_step_s * 1000.0)))
+        move = self.switchgear.next_move()
+        if move is not None and move > tick:
+            length = min(length, move - tick)
+        return length
+
+    def step(self, tick: int, length: int) -> None:
+        """Do one plant step of `length` ticks: the five stages."""
+        step_s = length / 1000.0
+        self.refresh(tick, length, step_s)
+        self.port(step_s)
+        self.supply(step_s)
+        self.advance_cells(step_s)
+        self.advance_heat(step_s)
+        self.book_flows(step_s)
+
+    def refresh(self, tick: int, length: int, step_s: float) -> None:
+        """Read the cells' tables when due, when the step changes, or when a cell has drifted."""
+        control = self.control
+        if length == control.step_ticks[0] and tick < control.refresh_at[0]:
+            return
+        control.step_ticks[0] = length
+        control.refresh_at[0] = tick + round(self.spec.table_refresh_s * 1000.0)
+        status = self.model.refresh(self.cells.lanes, self.cells.temperature_K, step_s)
+        if status & OUT_OF_RANGE:
+            self.notices.append(
+                Notice(code="table_range", scope="site", component=-1, value=math.nan, limit=0.0)
+            )
+
+    def port(self, step_s: float) -> None:
+        """Ask every cell for its end-of-step line."""
+        c = self.cells
+        self.model.port(
+            c.lanes, c.temperature_K, step_s, c.current_A, c.emf_V, c.resistance_ohm
+        )
+
+    def supply(self, step_s: float) -> None:
+        """Let the PCS ask for its power and solve the currents that give it."""
+        bus = self.network.bus
+        power = self.converter.port(
+            step_s, self.control.setpoint_W[0], bool(self.control.running[0]), bus[0], self.pcs_view
+        )
+        kind = network.POWER if power != 0.0 else network.OPEN
+        link_V = float(bus[0])
+        status = self.solve(step_s, kind, power)
+        over = bus[0] > self.voltage_ceiling_V and power < 0.0
+        if status == network.INFEASIBLE or over:
+            bus[0] = link_V
+            self.converter.trip(self.pcs_view)
+            self.notices.append(
+                Notice(
+                    code="pcs_overvoltage" if over else "power_infeasible",
+                    scope="site",
+                    component=-1,
+                    value=power,
+                    limit=self.voltage_ceiling_V if over else math.nan,
+                )
+            )
+            self.solve(step_s, network.OPEN, 0.0)
+        for rack in self.switchgear.heat_fuses(self.network.rack_current_A, step_s):
+            self.notices.append(
+                Notice(
+                    code="fuse_blown",
+                    scope="rack",
+                    component=int(rack),
+                    value=float(self.network.rack_current_A[rack]),
+                    limit=self.spec.wiring.fuse_rating_A,
+                )
+            )
+
+    @property
+    def voltage_ceiling_V(self) -> float:
+        """Bus voltage above which a charging PCS trips: 15 % above all groups full (assumed)."""
+        groups = self.topology.n_groups / self.topology.n_racks
+        return 1.15 * groups * self.cell_voltage_max_V
+
+    cell_voltage_max_V = 4.2
+
+    def solve(self, step_s: float, kind: int, demand: float) -> int:
+        """Solve the currents of all cells; see `packs.network.solve`."""
+        c, net, wiring, over = self.cells, self.network, self.spec.wiring, self.overlay
+        self.switchgear.paths(self._closed, self._path_ohm)
+        np.multiply(net.bleed, 1.0 / wiring.bleed_ohm, out=self._bleed_S)
+        self._link_before_V = float(net.bus[0])
+        return network.solve(
+            self.topology.cells_per_group, self.topology.rack_first_group, c.emf_V,
+            c.resistance_ohm, over.cell_short_S, wiring.joint_ohm, over.joint_extra_ohm,
+            self._bleed_S, wiring.link_ohm, self._path_ohm, self._closed,
+            wiring.link_capacitance_F / step_s, self._link_before_V, 1.0 / wiring.link_bleed_ohm,
+            kind, demand, c.current_A, c.voltage_V, net.branch_A, net.group_voltage_V,
+            net.rack_voltage_V, net.rack_current_A, net.bus, self._scratch,
+        )  # fmt: skip
+
+    def advance_cells(self, step_s: float) -> None:
+        """Move every cell with its current; it says how much heat it released."""
+        c = self.cells
+        status = self.model.advance(
+            c.lanes, c.temperature_K, step_s, c.current_A, c.voltage_V, c.heat_W
+        )
+        if status & REFRESH:
+            self.control.refresh_at[0] = 0
+        if status & NOT_FINITE:
+            bad = np.flatnonzero(~np.isfinite(c.heat_W[: self.topology.n_cells]))
+            cell = int(bad[0]) if bad.size else -1
+            self.notices.append(
+                Notice(code="not_finite", scope="cell", component=cell, value=math.nan, limit=0.0)
+            )
+
+    def advance_heat(self, step_s: float) -> None:
+        """Turn losses into heat and move all temperatures."""
+        c, net, wiring, thermal = self.cells, self.network, self.spec.wiring, self.spec.thermal
+        top = self.topology
+        network.losses(
+            top.cells_per_group, top.group_rack, self.overlay.cell_short_S, wiring.joint_ohm,
+            self.overlay.joint_extra_ohm, self._bleed_S, wiring.link_ohm, self._path_ohm,
+            c.voltage_V, net.branch_A, net.group_voltage_V, net.rack_current_A,
+            self._cell_extra_W, self._busbar_W, self._loss_W,
+        )  # fmt: skip
+        np.multiply(
+            self.overlay.coolant_fraction,
+            thermal.coolant_flow_kg_per_s * thermal.coolant_J_per_kg_K,
+            out=self._flow_W_per_K,
+        )
+        parts = stable_parts(top, thermal, self.model.heat_capacity_J_per_K, step_s)
+        advance_heat(
+            parts, step_s, top.cells_per_group, top.rack_first_group, top.edge_a, top.edge_b,
+            self.cell_J_per_K, thermal.plate_J_per_K, thermal.neighbour_W_per_K,
+            thermal.ambient_W_per_K, thermal.plate_W_per_K, self._flow_W_per_K,
+            thermal.coolant_W_per_K, self.control.inlet_K[0], self.control.ambient_K[0], c.heat_W,
+            self._cell_extra_W, self._busbar_W, c.temperature_K, self.heat.plate_K,
+            self.heat.outlet_K, self._heat_scratch, self._heat_J,
+        )  # fmt: skip
+
+    def book_flows(self, step_s: float) -> None:
+        """Add this step's energy flows to the ledger's sums."""
+        v_bus, i_bus, i_link, _ = self.network.bus
+        wiring, amount = self.spec.wiring, self._amount
+        amount[0:5] = self._loss_W * step_s
+        rise = v_bus - self._link_before_V
+        amount[5] = 0.5 * wiring.link_capacitance_F * rise * rise
+        amount[6] = v_bus * v_bus / wiring.link_bleed_ohm * step_s
+        amount[7] = v_bus * i_bus * step_s
+        ac_power = self.pcs_view.ac_power_W[0]
+        amount[8] = ac_power * step_s
+        amount[9] = self.pcs_view.loss_W[0] * step_s
+        amount[10:12] = self._heat_J
+        book(self.flows.total, self.flows.low, amount)
+        c, n = self.cells, self.topology.n_cells
+        self.flows.throughput_J[0] += terminal_throughput(n, c.current_A, c.voltage_V) * step_s
+
+
+@kernel
+def terminal_throughput(n_cells: int, current_A: Any, voltage_V: Any) -> float:
+    """Give the sum of ``|i v|`` over the cells [W]."""
+    total = 0.0
+    for c in range(n_cells):
+        total += abs(current_A[c] * voltage_V[c])
+    return total
+

@@ -1,0 +1,180 @@
+"""What a pack is, in SI: the frozen description that the plant is built from.
+
+A scenario file is turned into these classes by `twin.build`; a program may build them itself.
+Nothing here has a default: what the physics needs is stated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeSpec:
+    """How many: a site of equal racks."""
+
+    racks: int
+    modules_per_rack: int
+    groups_per_module: int
+    cells_per_group: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadSpec:
+    """One standard deviation over cells; capacity and resistance relative, soc absolute."""
+
+    capacity: float
+    resistance: float
+    initial_soc: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WiringSpec:
+    """Everything that carries current between the cells and the DC bus.
+
+    Attributes
+    ----------
+    joint_ohm : float
+        Weld and strap of one cell [ohm].
+    link_ohm : float
+        Busbar of one group to its neighbour [ohm].
+    rack_ohm : float
+        Cables and fuse of one rack [ohm].
+    bleed_ohm : float
+        Balancing resistor across one group [ohm].
+    contactor_ohm, contactor_delay_s : float
+        One closed contactor [ohm]; coil delay [s].
+    precharge_ohm : float
+    fuse_rating_A, fuse_melting_A2s : float
+    link_capacitance_F, link_bleed_ohm : float
+        DC link capacitor and the resistor across it.
+    insulation_ohm : float
+        Each rack to ground [ohm].
+    """
+
+    joint_ohm: float
+    link_ohm: float
+    rack_ohm: float
+    bleed_ohm: float
+    contactor_ohm: float
+    contactor_delay_s: float
+    precharge_ohm: float
+    fuse_rating_A: float
+    fuse_melting_A2s: float
+    link_capacitance_F: float
+    link_bleed_ohm: float
+    insulation_ohm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutSpec:
+    """One module seen from above: groups along the columns, folding; cells across [m]."""
+
+    columns: int
+    pitch_m: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThermalSpec:
+    """Heat paths. `coolant_inlet_K` is None when the coolant enters at ambient temperature.
+
+    Attributes
+    ----------
+    neighbour_W_per_K : float
+        Between two cells one pitch apart.
+    ambient_W_per_K : float
+        One cell to the air.
+    plate_W_per_K : float
+        One cell to the cold plate.
+    plate_J_per_K : float
+        Cold plate under one group.
+    coolant_W_per_K : float
+        Plate to coolant, under one group.
+    coolant_flow_kg_per_s, coolant_J_per_kg_K : float
+        Of one rack.
+    coolant_inlet_K : float or None
+    """
+
+    neighbour_W_per_K: float
+    ambient_W_per_K: float
+    plate_W_per_K: float
+    plate_J_per_K: float
+    coolant_W_per_K: float
+    coolant_flow_kg_per_s: float
+    coolant_J_per_kg_K: float
+    coolant_inlet_K: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PcsSpec:
+    """Power conversion system: `loss` is (standby, linear, quadratic) of the rated power."""
+
+    rated_W: float
+    loss: tuple[float, float, float]
+    delay_s: float
+    lag_s: float
+    ramp_per_s: float
+    voltage_min_V: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorSpec:
+    """One kind of sensor, as on its data sheet.
+
+    Attributes
+    ----------
+    noise : float
+        One sigma of each sample, in the unit of the quantity.
+    offset, gain : float
+        One sigma over sensors of a fixed offset (unit of the quantity) and gain error (relative).
+    resolution : float
+        Step of the quantiser; 0 for none.
+    period_s : float
+        Between two samples.
+    delay_s : float
+        From sample to delivery; a multiple of the period.
+    lag_s : float
+        First-order time constant of the sensor itself; 0 for none.
+    """
+
+    noise: float
+    offset: float
+    gain: float
+    resolution: float
+    period_s: float
+    delay_s: float
+    lag_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorsSpec:
+    """All sensors; None is not fitted. `temperature_per` is ``group`` or ``module``.
+
+    There are `temperature_count` thermistors in each.
+    """
+
+    group_voltage: SensorSpec
+    temperature: SensorSpec
+    rack_current: SensorSpec
+    rack_voltage: SensorSpec
+    bus_voltage: SensorSpec
+    coolant: SensorSpec | None
+    ambient: SensorSpec | None
+    insulation: SensorSpec | None
+    temperature_per: str
+    temperature_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackSpec:
+    """The plant: size, cells' start, wiring, layout, heat paths."""
+
+    size: SizeSpec
+    spread: SpreadSpec
+    wiring: WiringSpec
+    layout: LayoutSpec
+    thermal: ThermalSpec
+    initial_soc: float
+    initial_temperature_K: float
+    table_refresh_s: float
+    alert_step_s: float

@@ -1,0 +1,147 @@
+"""One mutable state: a flat float64 buffer and a flat int64 buffer, with named views.
+
+Whatever survives a step is inside, so that snapshot, restore and fork are array copies. Owners
+declare fields in a `Schema`; `Schema.build` allocates the buffers and returns the `State`, whose
+`view(owner)` has one array attribute per field.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Schema:
+    """Collects field declarations of one state before it is built."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, tuple[tuple[int, ...], str, bool, float]] = {}
+
+    def add(
+        self,
+        owner: str,
+        name: str,
+        shape: tuple[int, ...] = (),
+        *,
+        unit: str = "",
+        integer: bool = False,
+        initial: float = 0.0,
+    ) -> None:
+        """Declare a field.
+
+        Parameters
+        ----------
+        owner, name : str
+            Together unique.
+        shape : tuple of int
+            () is a scalar, held as an array of shape (1,).
+        unit : str
+        integer : bool
+            Goes to the int64 buffer.
+        initial : float
+            Value of every entry.
+
+        Raises
+        ------
+        ValueError
+            If the field is declared twice.
+        """
+        key = f"{owner}.{name}"
+        if key in self._fields:
+            raise ValueError(f"the field '{key}' is declared twice; field names must be unique")
+        self._fields[key] = (shape or (1,), unit, integer, initial)
+
+    def build(self) -> State:
+        """Allocate the buffers and return the state, every field at its initial value."""
+        return State(self._fields)
+
+
+class State:
+    """Named views on two flat buffers."""
+
+    def __init__(self, fields: Mapping[str, tuple[tuple[int, ...], str, bool, float]]) -> None:
+        sizes = {False: 0, True: 0}
+        for shape, _, integer, _ in fields.values():
+            sizes[integer] += math.prod(shape)
+        self.floats = np.zeros(sizes[False], dtype=np.float64)
+        self.ints = np.zeros(sizes[True], dtype=np.int64)
+        self.units = {key: unit for key, (_, unit, _, _) in fields.items()}
+        self._named: dict[str, NDArray[Any]] = {}
+        self._owners: dict[str, SimpleNamespace] = {}
+        at = {False: 0, True: 0}
+        for key, (shape, _, integer, initial) in fields.items():
+            owner, name = key.split(".", 1)
+            size = math.prod(shape)
+            buffer = self.ints if integer else self.floats
+            array = buffer[at[integer] : at[integer] + size].reshape(shape)
+            array[...] = initial
+            at[integer] += size
+            self._named[key] = array
+            setattr(self._owners.setdefault(owner, SimpleNamespace()), name, array)
+
+    def view(self, owner: str) -> Any:
+        """Return the namespace of one owner's arrays (empty if it declared none)."""
+        return self._owners.setdefault(owner, SimpleNamespace())
+
+    def named(self) -> dict[str, NDArray[Any]]:
+        """Return every field by its full name, as a live view."""
+        return dict(self._named)
+
+    def layout(self) -> list[tuple[str, tuple[int, ...], bool]]:
+        """Return (full name, shape, is integer) of every field in the order of the buffers."""
+        return [(k, a.shape, a.dtype == np.int64) for k, a in self._named.items()]
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Return a copy of every field by its full name."""
+        return {key: array.copy() for key, array in self._named.items()}
+
+    def restore(self, values: Mapping[str, NDArray[Any]]) -> list[str]:
+        """Copy values in by name.
+
+        Parameters
+        ----------
+        values : mapping of full name to array
+
+        Returns
+        -------
+        list of str
+            Fields of this state that were left as they are, because `values` has none of that
+            name and shape: empty for an unchanged model.
+        """
+        left = []
+        for key, array in self._named.items():
+            value = values.get(key)
+            if value is None or value.shape != array.shape:
+                left.append(key)
+            else:
+                array[...] = value
+        return left
+
+
+def unpack(
+    layout: Iterable[tuple[str, tuple[int, ...], bool]], floats: Floats, ints: Ints
+) -> dict[str, NDArray[Any]]:
+    """Return named fields from two flat buffers that were saved under another schema.
+
+    Parameters
+    ----------
+    layout : iterable of (full name, shape, is integer)
+        As `State.layout` gave it.
+    floats, ints : float64 and int64 arrays
+    """
+    fields: dict[str, NDArray[Any]] = {}
+    at = {False: 0, True: 0}
+    for key, shape, integer in layout:
+        size = math.prod(shape)
+        buffer = ints if integer else floats
+        fields[key] = buffer[at[integer] : at[integer] + size].reshape(tuple(shape))
+        at[integer] += size
+    return fields

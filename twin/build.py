@@ -1,0 +1,334 @@
+"""From a scenario to an engine that is ready to step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cell_models.ecm_model import EcmModel
+from cell_models.ecm_params import EcmParams, load_ecm_params
+from controllers.ports import CellRating, PackMap
+from packs.overlay import declare_overlay
+from packs.plant import Plant
+from packs.sensors import Sensors
+from packs.spec import (
+    LayoutSpec,
+    PackSpec,
+    PcsSpec,
+    SensorsSpec,
+    SensorSpec,
+    SizeSpec,
+    SpreadSpec,
+    ThermalSpec,
+    WiringSpec,
+)
+from packs.state import Schema
+from packs.topology import Topology, build_topology
+from twin.control import BmsPort, EmsPort, declare_commands
+from twin.engine import NOTICES, Clock, Engine, seconds_to_ticks
+from twin.environment import build_environment
+from twin.faults import FaultInjector
+from twin.ledger import Ledger
+from twin.load import load_scenario
+from twin.problems import Problem, ScenarioError
+from twin.recorder import NullRecorder
+from twin.registry import PlugInError, resolve
+from twin.scenario import Scenario
+
+HEALTHY_INSULATION_OHM = 5e6
+"""Each rack to ground, no leak: ten times what a 400 V pack must have (500 ohm/V; assumed)."""
+
+
+def build(scenario: Scenario | str | Path) -> Engine:
+    """Build the engine of a scenario, at rest at time 0 and without a file.
+
+    Parameters
+    ----------
+    scenario : Scenario, str or Path
+        Loaded, or the file or name of one.
+
+    Returns
+    -------
+    Engine
+
+    Raises
+    ------
+    ScenarioError
+        If the scenario is wrong, or a plug-in or a parameter set cannot be had; every problem.
+    """
+    if not isinstance(scenario, Scenario):
+        scenario = load_scenario(scenario)
+    parts = Parts(scenario)
+    schema = Schema()
+    sensors = parts.sensors
+    parts.plant.declare(schema)
+    sensors.declare(schema)
+    declare_overlay(schema, parts.topology, sensors.n)
+    declare_commands(schema, parts.pack)
+    injector = FaultInjector(
+        scenario.faults, scenario.site, scenario.sensors.temperature, sensors, parts.plant.spec.wiring
+    )
+    injector.declare(schema)
+    ledger = Ledger(parts.plant)
+    ledger.declare(schema)
+    schema.add("engine", "noticed_at", (len(NOTICES),), integer=True, initial=-1)
+    state = schema.build()
+    parts.plant.bind(state)
+    ledger.bind(state.view("ledger"))
+    engine = _assemble(scenario, parts, injector, ledger, state)
+    _settle(engine, scenario)
+    return engine
+
+
+class Parts:
+    """The plug-ins and constants of a scenario; raises with every problem at once."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._problems: list[Problem] = []
+        spec = pack_spec(scenario)
+        self.topology = build_topology(spec.size, spec.layout)
+        self.sensors = Sensors(sensors_spec(scenario), self.topology, scenario.seed)
+        folder = scenario.directory
+        params = self._try("cell.parameters", scenario.cell.parameters, load_params, scenario)
+        factories = {}
+        for key, kind, name in (
+            ("cell.model", "cell_models", scenario.cell.model),
+            ("pcs.use", "pcs", scenario.pcs.use),
+            ("bms.use", "bms", scenario.bms.use),
+            ("ems.use", "ems", scenario.ems.use),
+        ):
+            factories[kind] = self._try(key, name, resolve, kind, name, folder)
+        self._stop_if_wrong()
+        self.params: EcmParams = params
+        self.pack = pack_map(scenario, params, self.topology, self.sensors)
+        model = self._try(
+            "cell.model", scenario.cell.model, factories["cell_models"], params, self.topology.n_cells
+        )
+        converter = self._try("pcs.use", scenario.pcs.use, factories["pcs"], pcs_spec(scenario))
+        self.bms = self._try(
+            "bms.options", scenario.bms.use, factories["bms"], self.pack, _options(scenario.bms)
+        )
+        self.ems = self._try(
+            "ems.options", scenario.ems.use, factories["ems"], self.pack, _options(scenario.ems)
+        )
+        self._stop_if_wrong()
+        self.plant = Plant(spec, self.topology, model, converter, scenario.seed)
+        self.plant.cell_voltage_max_V = params.voltage_max_V
+
+    def _try(self, key: str, value: Any, make: Callable[..., Any], *arguments: Any) -> Any:
+        """Call `make`; note what goes wrong under the key path."""
+        try:
+            return make(*arguments)
+        except Exception as error:  # anything a plug-in's constructor raises is wrong input
+            kind = "" if isinstance(error, PlugInError | ValueError) else f"{type(error).__name__}: "
+            text = " ".join(str(error).split())
+            self._problems.append(
+                Problem(source="", key_path=key, line=None, value=value, message=f"{kind}{text}")
+            )
+            return None
+
+    def _stop_if_wrong(self) -> None:
+        if self._problems:
+            raise ScenarioError(self._problems)
+
+
+def load_params(scenario: Scenario) -> EcmParams:
+    """Return the parameter set of the cells: a shipped name, or a file beside the scenario."""
+    name = scenario.cell.parameters
+    return load_ecm_params(scenario.directory / name if name.endswith(".json") else name)
+
+
+def _options(section: Any) -> dict[str, Any]:
+    return {**section.options, "step_s": section.period}
+
+
+def _assemble(
+    scenario: Scenario, parts: Parts, injector: FaultInjector, ledger: Ledger, state: Any
+) -> Engine:
+    """Wire controllers, faults and clock to the built state."""
+    environment = build_environment(scenario)
+    bms_port = BmsPort(parts.bms, parts.pack, parts.sensors, lambda event: engine.emit(event))
+    ems_port = EmsPort(
+        parts.ems, parts.pack, scenario.pcs.rated_power, lambda event: engine.emit(event)
+    )
+    bms_port.bind(
+        state.view("bms"), state.view("sensors"), state.view("switchgear"), state.view("ems")
+    )
+    ems_port.bind(state.view("ems"), state.view("bms"))
+    engine = Engine(
+        clock=clock(scenario),
+        plant=parts.plant,
+        sensors=parts.sensors,
+        injector=injector,
+        ledger=ledger,
+        bms_port=bms_port,
+        ems_port=ems_port,
+        environment=environment,
+        state=state,
+        recorder=NullRecorder(),
+    )
+    injector.bind(state.view("faults"), state.view("overlay"), watched(engine))
+    return engine
+
+
+def _settle(engine: Engine, scenario: Scenario) -> None:
+    """Bring plant, sensors and ledger to rest at time 0."""
+    engine.plant.control.ambient_K[0] = engine.site.ambient_K
+    engine.plant.rest(scenario.step)
+    for target, source, index in engine.truth_sources:
+        target[:] = source if index is None else source[index]
+    engine.sensors.settle(engine.state.view("sensors"))
+    engine.ledger.open()
+
+
+def watched(engine: Engine) -> dict[str, Any]:
+    """Return the live arrays that a fault's trigger may watch, by path."""
+    plant, view = engine.plant, engine.state.view("sensors")
+    found = {
+        "truth/cell_voltage_V": plant.cells.voltage_V,
+        "truth/cell_current_A": plant.cells.current_A,
+        "truth/cell_soc": engine.ledger.soc,
+        "truth/cell_temperature_K": plant.cells.temperature_K,
+        "truth/cell_heat_W": plant.cells.heat_W,
+        "truth/group_voltage_V": plant.network.group_voltage_V,
+        "truth/rack_voltage_V": plant.network.rack_voltage_V,
+        "truth/rack_current_A": plant.network.rack_current_A,
+        "truth/bus_voltage_V": plant.network.bus,
+    }
+    for kind, at in engine.sensors.slices.items():
+        found[f"measured/{kind}"] = view.value[at]
+    return found
+
+
+def clock(scenario: Scenario) -> Clock:
+    """Return the periods of a scenario in ticks."""
+    return Clock(
+        step=seconds_to_ticks(scenario.step),
+        bms=seconds_to_ticks(scenario.bms.period),
+        ems=seconds_to_ticks(scenario.ems.period),
+        record=seconds_to_ticks(scenario.record.period),
+        checkpoint=seconds_to_ticks(scenario.record.checkpoint),
+        end=seconds_to_ticks(scenario.duration),
+        unix_start_s=scenario.start.timestamp(),
+    )
+
+
+def pack_spec(scenario: Scenario) -> PackSpec:
+    """Return the description of the plant."""
+    site, cell, wiring, thermal = scenario.site, scenario.cell, scenario.wiring, scenario.thermal
+    inlet = thermal.coolant.inlet_temperature
+    return PackSpec(
+        size=SizeSpec(
+            racks=site.racks,
+            modules_per_rack=site.modules_per_rack,
+            groups_per_module=site.groups_per_module,
+            cells_per_group=site.cells_per_group,
+        ),
+        spread=SpreadSpec(
+            capacity=cell.spread.capacity,
+            resistance=cell.spread.resistance,
+            initial_soc=cell.spread.initial_soc,
+        ),
+        wiring=WiringSpec(
+            joint_ohm=wiring.joint_resistance,
+            link_ohm=wiring.link_resistance,
+            rack_ohm=wiring.rack_resistance,
+            bleed_ohm=wiring.bleed_resistance,
+            contactor_ohm=wiring.contactor.resistance,
+            contactor_delay_s=wiring.contactor.delay,
+            precharge_ohm=wiring.precharge.resistance,
+            fuse_rating_A=wiring.fuse.rating,
+            fuse_melting_A2s=wiring.fuse.melting_i2t,
+            link_capacitance_F=wiring.dc_link.capacitance,
+            link_bleed_ohm=wiring.dc_link.bleed_resistance,
+            insulation_ohm=HEALTHY_INSULATION_OHM,
+        ),
+        layout=LayoutSpec(columns=scenario.layout.columns, pitch_m=scenario.layout.pitch),
+        thermal=ThermalSpec(
+            neighbour_W_per_K=thermal.neighbour_conductance,
+            ambient_W_per_K=thermal.ambient_conductance,
+            plate_W_per_K=thermal.plate.cell_conductance,
+            plate_J_per_K=thermal.plate.heat_capacity,
+            coolant_W_per_K=thermal.plate.coolant_conductance,
+            coolant_flow_kg_per_s=thermal.coolant.flow,
+            coolant_J_per_kg_K=thermal.coolant.specific_heat,
+            coolant_inlet_K=None if inlet == "ambient" else float(inlet),
+        ),
+        initial_soc=cell.initial_soc,
+        initial_temperature_K=cell.initial_temperature,
+        table_refresh_s=cell.table_refresh,
+        alert_step_s=scenario.alert_step,
+    )
+
+
+def pcs_spec(scenario: Scenario) -> PcsSpec:
+    """Return the description of the PCS."""
+    pcs = scenario.pcs
+    return PcsSpec(
+        rated_W=pcs.rated_power,
+        loss=pcs.loss,
+        delay_s=pcs.delay,
+        lag_s=pcs.lag,
+        ramp_per_s=pcs.ramp,
+        voltage_min_V=pcs.voltage_min,
+    )
+
+
+def sensors_spec(scenario: Scenario) -> SensorsSpec:
+    """Return the data sheets of all sensors."""
+    sensors = scenario.sensors
+
+    def sheet(section: Any) -> SensorSpec:
+        return SensorSpec(
+            noise=section.noise,
+            offset=getattr(section, "offset", 0.0),
+            gain=getattr(section, "gain", 0.0),
+            resolution=section.resolution,
+            period_s=section.period,
+            delay_s=section.delay,
+            lag_s=getattr(section, "lag", 0.0),
+        )
+
+    return SensorsSpec(
+        group_voltage=sheet(sensors.group_voltage),
+        temperature=sheet(sensors.temperature),
+        rack_current=sheet(sensors.rack_current),
+        rack_voltage=sheet(sensors.rack_voltage),
+        bus_voltage=sheet(sensors.bus_voltage),
+        coolant=sheet(sensors.coolant) if sensors.coolant else None,
+        ambient=sheet(sensors.ambient) if sensors.ambient else None,
+        insulation=sheet(sensors.insulation) if sensors.insulation else None,
+        temperature_per=sensors.temperature.per,
+        temperature_count=sensors.temperature.count,
+    )
+
+
+def pack_map(
+    scenario: Scenario, params: EcmParams, topology: Topology, sensors: Sensors
+) -> PackMap:
+    """Return the wiring list that controllers are given, with the cell's data sheet."""
+    at = topology.cell_group[sensors.temperature_cell]
+    return PackMap(
+        n_racks=topology.n_racks,
+        n_modules=topology.n_modules,
+        n_groups=topology.n_groups,
+        cells_per_group=topology.cells_per_group,
+        group_rack=topology.group_rack.copy(),
+        group_module=topology.group_module.copy(),
+        temperature_group=at,
+        temperature_rack=topology.group_rack[at],
+        rack_first_group=topology.rack_first_group.copy(),
+        rating=CellRating(
+            capacity_As=params.capacity_As,
+            voltage_min_V=params.voltage_min_V,
+            voltage_max_V=params.voltage_max_V,
+            charge_current_max_A=params.charge_current_max_A,
+            discharge_current_max_A=params.discharge_current_max_A,
+            temperature_min_K=params.temperature_min_K,
+            temperature_max_K=params.temperature_max_K,
+        ),
+        bleed_resistance_ohm=scenario.wiring.bleed_resistance,
+        contactor_delay_s=scenario.wiring.contactor.delay,
+    )
+

@@ -1,0 +1,200 @@
+"""What a run records: every channel with its live source, its axis, its unit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from controllers.ports import BmsState, EmsMode
+from packs.overlay import CONTACTORS
+from twin.ledger import DIMENSIONLESS, TERMS
+from twin.recorder import RecordedChannel
+from twin.run_layout import Axis, ChannelSpec
+
+if TYPE_CHECKING:
+    from packs.sensors import Sensors
+    from packs.topology import Topology
+    from twin.engine import Engine
+
+
+def axes(topology: Topology, sensors: Sensors) -> dict[str, Axis]:
+    """Return the index axes of a run file, with the place of every entry (from 0)."""
+    modules = topology.n_modules // topology.n_racks
+    groups = topology.n_groups // topology.n_modules
+    group_of_cell, group = topology.cell_group, np.arange(topology.n_groups)
+    at = topology.cell_group[sensors.temperature_cell]
+
+    def places(g: Any) -> dict[str, Any]:
+        return {
+            "rack": topology.group_rack[g],
+            "module": topology.group_module[g] % modules,
+            "group": g % groups,
+        }
+
+    racks = np.arange(topology.n_racks)
+    found = [
+        Axis(
+            name="cell",
+            size=topology.n_cells,
+            coordinates={**places(group_of_cell), "place": topology.cell_place},
+        ),
+        Axis(name="group", size=topology.n_groups, coordinates=places(group)),
+        Axis(name="rack", size=topology.n_racks),
+        Axis(
+            name="contactor",
+            size=3 * topology.n_racks,
+            coordinates={"rack": np.repeat(racks, 3), "which": np.tile(np.arange(3), len(racks))},
+            long_name="contactors of each rack: " + ", ".join(CONTACTORS),
+        ),
+    ]
+    if len(sensors.temperature_cell):
+        found.append(
+            Axis(name="temperature", size=len(at), coordinates=places(at), long_name="thermistor")
+        )
+    return {axis.name: axis for axis in found}
+
+
+def channels(engine: Engine) -> list[RecordedChannel]:
+    """Return every recorded channel of an engine."""
+    return [
+        *_truth(engine),
+        *_measured(engine),
+        *_controllers(engine),
+        *_surroundings(engine),
+        *_ledger(engine),
+    ]
+
+
+def _channel(
+    path: str, source: Any, axis: str | None = None, unit: str = "1", text: str = "", **more: Any
+) -> RecordedChannel:
+    group, _, name = path.partition("/")
+    spec = ChannelSpec(group=group, name=name, axis=axis, unit=unit, long_name=text, **more)
+    return RecordedChannel(spec, source.reshape(-1))
+
+
+def _truth(engine: Engine) -> list[RecordedChannel]:
+    plant = engine.plant
+    n = plant.topology.n_cells
+    cells, net, heat = plant.cells, plant.network, plant.heat
+    return [
+        _channel("truth/cell_voltage_V", cells.voltage_V[:n], "cell", "V", "terminal voltage"),
+        _channel(
+            "truth/cell_current_A", cells.current_A[:n], "cell", "A",
+            "current through the cell, discharge positive",
+        ),
+        _channel("truth/cell_soc", engine.ledger.soc, "cell", text="state of charge"),
+        _channel("truth/cell_temperature_K", cells.temperature_K[:n], "cell", "K", "temperature"),
+        _channel(
+            "truth/cell_heat_W", cells.heat_W[:n], "cell", "W",
+            "heat released by the cell itself, its short and joint apart",
+        ),
+        _channel(
+            "truth/group_voltage_V", net.group_voltage_V, "group", "V", "voltage of the group"
+        ),
+        _channel(
+            "truth/rack_voltage_V", net.rack_voltage_V, "rack", "V", "battery side of the contactors"
+        ),
+        _channel("truth/rack_current_A", net.rack_current_A, "rack", "A", "discharge positive"),
+        _channel("truth/bus_voltage_V", net.bus[:1], None, "V", "DC bus, PCS side"),
+        _channel("truth/coolant_outlet_K", heat.outlet_K, "rack", "K", "coolant leaving the rack"),
+        _channel(
+            "truth/contactors", plant.switch_view.position, "contactor",
+            text="position of the contactors", dtype="u1", meanings=("open", "closed"),
+        ),
+    ]  # fmt: skip
+
+
+MEASURED = {
+    "group_voltage_V": ("group", "V"),
+    "temperature_K": ("temperature", "K"),
+    "rack_current_A": ("rack", "A"),
+    "rack_current_b_A": ("rack", "A"),
+    "rack_voltage_V": ("rack", "V"),
+    "bus_voltage_V": (None, "V"),
+    "coolant_inlet_K": ("rack", "K"),
+    "coolant_outlet_K": ("rack", "K"),
+    "ambient_K": (None, "K"),
+    "insulation_ohm": ("rack", "ohm"),
+}
+
+
+def _measured(engine: Engine) -> list[RecordedChannel]:
+    view = engine.state.view("sensors")
+    found = []
+    for kind, (axis, unit) in MEASURED.items():
+        at = engine.sensors.slices[kind]
+        if at.stop > at.start:
+            valid = kind.rpartition("_")[0] + "_valid"
+            found.append(_channel(f"measured/{kind}", view.value[at], axis, unit, "as measured"))
+            found.append(
+                _channel(f"measured/{valid}", view.valid[at], axis, text="1 if valid", dtype="u1")
+            )
+    return found
+
+
+def _controllers(engine: Engine) -> list[RecordedChannel]:
+    bms, ems = engine.bms_port.out, engine.ems_port.out
+    sites = (
+        ("charge_limit_A", bms.charge_limit_A[:1], "charge limit of the site, now"),
+        ("discharge_limit_A", bms.discharge_limit_A[:1], "discharge limit of the site, now"),
+    )
+    return [
+        _channel(
+            "bms/state", bms.state, "rack", text="state of the contactor sequence", dtype="u1",
+            meanings=tuple(s.name.lower() for s in BmsState),
+        ),
+        _channel("bms/group_soc", bms.soc, "group", text="estimated state of charge"),
+        _channel("bms/group_soc_std", bms.soc_std, "group", text="its standard deviation"),
+        _channel("bms/group_soc_counted", bms.soc_counted, "group", text="Coulomb count"),
+        _channel("bms/group_bleed", bms.bleed, "group", text="balancing switch", dtype="u1"),
+        _channel(
+            "bms/contactors", bms.coil, "contactor", text="commanded coils", dtype="u1",
+            meanings=("open", "closed"),
+        ),
+        *(_channel(f"bms/{name}", source, None, "A", text) for name, source, text in sites),
+        _channel("bms/request", bms.request, text="what the BMS asks of the EMS", dtype="u1"),
+        _channel("bms/lost", bms.lost, text="1 when the BMS has failed", dtype="u1"),
+        _channel("ems/power_W", ems.power_W, None, "W", "AC set-point, discharge positive"),
+        _channel(
+            "ems/mode", ems.mode, text="what the EMS asks of the PCS", dtype="u1",
+            meanings=tuple(m.name.lower() for m in EmsMode),
+        ),
+        _channel(
+            "ems/reason", ems.reason, text="rule that bound the set-point; see ems_reasons",
+            dtype="i4",
+        ),
+    ]  # fmt: skip
+
+
+def _surroundings(engine: Engine) -> list[RecordedChannel]:
+    pcs, row = engine.plant.pcs_view, engine.site_row
+    names = (
+        ("ambient_K", "K", "air temperature"),
+        ("demand_W", "W", "power asked by the profile, discharge positive"),
+        ("load_W", "W", "site load"),
+        ("pv_W", "W", "PV generation"),
+        ("price_per_J", "1/J", "price of energy"),
+    )
+    return [
+        _channel("pcs/ac_power_W", pcs.ac_power_W, None, "W", "AC power, export positive"),
+        _channel("pcs/dc_power_W", pcs.dc_power_W, None, "W", "power taken from the bus"),
+        _channel(
+            "pcs/state", pcs.state, text="state of the PCS", dtype="u1",
+            meanings=("off", "run", "fault"),
+        ),
+        *(
+            _channel(f"environment/{name}", row[k : k + 1], None, unit, text)
+            for k, (name, unit, text) in enumerate(names)
+        ),
+    ]  # fmt: skip
+
+
+def _ledger(engine: Engine) -> list[RecordedChannel]:
+    values = engine.ledger.values
+    found = []
+    for k, name in enumerate(TERMS):
+        unit = "1" if name in DIMENSIONLESS else {"J": "J", "As": "A s", "A": "A"}[name.split("_")[-1]]
+        found.append(_channel(f"ledger/{name}", values[k : k + 1], None, unit, dtype="f8"))
+    return found

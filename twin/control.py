@@ -1,0 +1,336 @@
+"""The controllers' side of a step: messages in, commands out, and a lost controller made safe.
+
+Controllers get copies, never views on truth, and remember only what they declared. What they
+command is copied into the state at once, so that it holds between their periods and survives a
+snapshot. A controller that raises is lost: contactors open and stay open, limits are zero, an event
+says why, and the run goes on.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from controllers.ports import (
+    Alarm,
+    BmsCommand,
+    BmsState,
+    Channel,
+    EmsCommand,
+    EmsInputs,
+    EmsMode,
+    HostMode,
+    HostRequest,
+    Measurements,
+    PackMap,
+    Severity,
+)
+from packs.sensors import KINDS, Sensors
+from packs.state import Schema, State
+from twin.run_layout import Event
+
+STALE_S = 3.0
+"""Limits older than this count as zero (ems.md section 3, default of the handshake, assumed)."""
+VOLTAGE_BAND = 0.1
+"""The bus may lie this far from its last reading while limits become watts (assumed)."""
+HORIZONS = 4
+"""Limits now, and for 2, 10 and 30 s."""
+
+Emit = Callable[[Event], None]
+
+
+def declare_commands(schema: Schema, pack: PackMap) -> None:
+    """Declare the commands in force, as BMS and EMS last gave them."""
+    racks, groups = pack.n_racks, pack.n_groups
+    add = schema.add
+    add("bms", "coil", (racks, 3), integer=True)
+    add("bms", "bleed", (groups,), integer=True)
+    for name in ("rack_charge_limit_A", "rack_discharge_limit_A"):
+        add("bms", name, (racks, HORIZONS), unit="A")
+    for name in ("charge_limit_A", "discharge_limit_A"):
+        add("bms", name, (HORIZONS,), unit="A")
+    add("bms", "state", (racks,), integer=True)
+    for name in ("soc", "soc_std", "soc_counted", "soh"):
+        add("bms", name, (groups,), initial=np.nan)
+    for name in ("usable_discharge_J", "usable_charge_J"):
+        add("bms", name, unit="J", initial=np.nan)
+    for name in ("request", "sequence", "lost", "commanded_at", "bad_limits"):
+        add("bms", name, integer=True)
+    add("bms", "duty", (5,))
+    add("bms", "alarms", (len(Severity),), integer=True)
+    add("ems", "power_W", unit="W")
+    add("ems", "reactive_var", unit="var")
+    for name in ("mode", "heartbeat", "lost", "reason"):
+        add("ems", name, integer=True)
+    for name in ("reserve_soc", "pre_cool"):
+        add("ems", name)
+
+
+def plug_in_state(fields: Any, owner: str) -> State:
+    """Allocate the memory of one plug-in; it shares no buffer with the plant."""
+    schema = Schema()
+    for field in fields:
+        schema.add(
+            owner, field.name, field.shape, unit=field.unit, integer=field.integer,
+            initial=field.initial,
+        )  # fmt: skip
+    return schema.build()
+
+
+class BmsPort:
+    """Hands measurements to the BMS and its command to the state."""
+
+    def __init__(self, bms: Any, pack: PackMap, sensors: Sensors, emit: Emit) -> None:
+        self.bms = bms
+        self.pack = pack
+        self._emit = emit
+        self.memory = plug_in_state(bms.fields, "bms")
+        self._view = self.memory.view("bms")
+        self._value = np.full(sensors.n, np.nan)
+        self._valid = np.zeros(sensors.n, dtype=np.bool_)
+        self._age_s = np.zeros(sensors.n)
+        fitted = {
+            kind: Channel(value=self._value[at], valid=self._valid[at], age_s=self._age_s[at])
+            for kind, at in sensors.slices.items()
+        }
+        self.measurements = Measurements(**{kind: fitted[kind] for kind in KINDS})
+        self.measurements.contactor_feedback = np.zeros((pack.n_racks, 3), dtype=np.bool_)
+        self.measurements.fuse_ok = np.ones(pack.n_racks, dtype=np.bool_)
+        self.measurements.coolant_flow_kg_per_s = Channel.not_fitted(pack.n_racks)
+        n_modules = pack.n_modules
+        self.measurements.module_pressure_Pa = Channel.not_fitted(n_modules)
+        self.measurements.module_gas_ppm = Channel.not_fitted(n_modules)
+
+    def bind(self, out: Any, sensors_view: Any, switch_view: Any, ems_out: Any) -> None:
+        """Take the views on the commands in force and on what is measured."""
+        self.out = out
+        self._sensors = sensors_view
+        self._switch = switch_view
+        self._ems_out = ems_out
+
+    def fill(self, tick: int, unix_start_s: float, power_W: float) -> Measurements:
+        """Copy what is measured into the message."""
+        m, sensors = self.measurements, self._sensors
+        self._value[:] = sensors.value
+        np.not_equal(sensors.valid, 0, out=self._valid)
+        np.subtract(tick, sensors.sampled_at, out=self._age_s)
+        self._age_s *= 1e-3
+        m.time_s = tick / 1000.0
+        m.unix_time_s = unix_start_s + m.time_s
+        np.not_equal(self._switch.position, 0, out=m.contactor_feedback)
+        np.equal(self._switch.fuse_blown, 0, out=m.fuse_ok)
+        m.host = HostRequest(mode=HostMode.NORMAL, power_W=power_W)
+        m.ems_heartbeat = int(self._ems_out.heartbeat[0])
+        return m
+
+    def run(self, tick: int, message: Measurements) -> None:
+        """Ask the BMS; whatever it does, a command is in force afterwards."""
+        if self.out.lost[0]:
+            return
+        try:
+            command = self.bms.step(message.time_s, message, self._view)
+            self.accept(tick, command)
+        except Exception as error:  # any defect of a plug-in is a lost controller
+            self.lose(tick, f"{type(error).__name__}: {error}")
+
+    def lose(self, tick: int, why: str) -> None:
+        """Open everything: the controller is lost."""
+        self._write(BmsCommand.all_open(self.pack))
+        self.out.state[:] = BmsState.ERROR
+        self.out.lost[0] = 1
+        self._emit(
+            Event(
+                time_s=tick / 1000.0,
+                source="engine",
+                code="bms_lost",
+                severity="open",
+                transition="came",
+                text=f"the BMS failed ({why}); its contactors open and stay open",
+            )
+        )
+
+    def accept(self, tick: int, command: BmsCommand) -> None:
+        """Put a command in force; limits that are no numbers count as zero."""
+        out = self.out
+        self._write(command)
+        out.commanded_at[0] = tick
+        bad = 0
+        for limits in (
+            out.rack_charge_limit_A, out.rack_discharge_limit_A, out.charge_limit_A,
+            out.discharge_limit_A,
+        ):  # fmt: skip
+            wrong = ~(limits >= 0.0) | np.isinf(limits)
+            if wrong.any():
+                limits[wrong] = 0.0
+                bad += int(wrong.sum())
+        if bool(bad) != bool(out.bad_limits[0]):
+            self._emit(_bad_limits(tick, bad))
+        out.bad_limits[0] = bad
+        for alarm in command.alarms:
+            out.alarms[alarm.severity] += 1 if alarm.active else -1
+            self._emit(self._event(tick, alarm))
+
+    def _write(self, command: BmsCommand) -> None:
+        out = self.out
+        out.coil[:, 0] = command.minus
+        out.coil[:, 1] = command.precharge
+        out.coil[:, 2] = command.plus
+        out.bleed[:] = command.bleed
+        out.rack_charge_limit_A[:] = command.rack_charge_limit_A
+        out.rack_discharge_limit_A[:] = command.rack_discharge_limit_A
+        out.charge_limit_A[:] = command.site_charge_limit_A
+        out.discharge_limit_A[:] = command.site_discharge_limit_A
+        out.state[:] = command.state
+        out.soc[:] = command.group_soc
+        out.soc_std[:] = command.group_soc_std
+        out.soc_counted[:] = command.group_soc_counted
+        out.soh[:] = command.group_soh
+        out.usable_discharge_J[0] = command.usable_discharge_J
+        out.usable_charge_J[0] = command.usable_charge_J
+        out.request[0] = command.request
+        out.sequence[0] = command.sequence
+        out.duty[:] = (command.pump, command.fan, command.valve, command.chiller, command.heater)
+
+    def _event(self, tick: int, alarm: Alarm) -> Event:
+        return Event(
+            time_s=tick / 1000.0,
+            source="bms",
+            code=alarm.code,
+            severity=alarm.severity.name.lower(),
+            transition="came" if alarm.active else "went",
+            component=component_name(self.pack, str(alarm.scope), alarm.component),
+            value=alarm.value,
+            limit=alarm.limit,
+            text=alarm.text,
+        )
+
+
+class EmsPort:
+    """Hands limits, status and site to the EMS and its command to the state."""
+
+    def __init__(self, ems: Any, pack: PackMap, pcs_rated_W: float, emit: Emit) -> None:
+        self.ems = ems
+        self._pack = pack
+        self._emit = emit
+        self.memory = plug_in_state(ems.fields, "ems")
+        self._view = self.memory.view("ems")
+        groups = int(np.diff(pack.rack_first_group).max())
+        self._floor_V = groups * pack.rating.voltage_min_V
+        self._ceiling_V = groups * pack.rating.voltage_max_V
+        self.inputs = EmsInputs(pcs_rated_W=pcs_rated_W)
+        self.reasons: dict[int, str] = {}
+
+    def bind(self, out: Any, bms_out: Any) -> None:
+        """Take the views on the commands in force."""
+        self.out = out
+        self._bms_out = bms_out
+
+    def fill(
+        self, tick: int, unix_start_s: float, site: Any, measured: Measurements, pcs_power_W: float
+    ) -> EmsInputs:
+        """Copy limits, status and site into the message."""
+        inputs, bms = self.inputs, self._bms_out
+        inputs.time_s = tick / 1000.0
+        inputs.unix_time_s = unix_start_s + inputs.time_s
+        inputs.bms_sequence = int(bms.sequence[0])
+        inputs.bms_age_s = (tick - int(bms.commanded_at[0])) / 1000.0
+        if inputs.bms_age_s > STALE_S or bms.lost[0]:
+            inputs.charge_limit_A[:] = 0.0
+            inputs.discharge_limit_A[:] = 0.0
+        else:
+            inputs.charge_limit_A[:] = bms.charge_limit_A
+            inputs.discharge_limit_A[:] = bms.discharge_limit_A
+        bus = measured.bus_voltage_V
+        bus_V = float(bus.value[0]) if len(bus.value) and bus.valid[0] else float("nan")
+        inputs.bus_voltage_V = bus_V
+        inputs.voltage_min_V, inputs.voltage_max_V = self._plausible(bus_V)
+        inputs.is_connected = bool((bms.coil[:, 0] & bms.coil[:, 2]).any())
+        inputs.soc = float(bms.soc.mean())
+        inputs.soc_std = float(bms.soc_std.mean())
+        inputs.soh = float(bms.soh.mean())
+        inputs.usable_discharge_J = float(bms.usable_discharge_J[0])
+        inputs.usable_charge_J = float(bms.usable_charge_J[0])
+        inputs.request = int(bms.request[0])  # type: ignore[assignment]  # an IntEnum's value
+        active = np.flatnonzero(bms.alarms > 0)
+        inputs.alarm_severity = Severity(int(active[-1])) if active.size else Severity.INFO
+        inputs.profile_W = site.demand_W
+        inputs.load_W = site.load_W
+        inputs.pv_W = site.pv_W
+        inputs.price_per_J = site.price_per_J
+        inputs.pcs_power_W = pcs_power_W
+        return inputs
+
+    def _plausible(self, bus_V: float) -> tuple[float, float]:
+        """Give the lowest and highest bus voltage to expect until the next command."""
+        if not bus_V >= self._floor_V * (1.0 - VOLTAGE_BAND):
+            return self._floor_V, self._ceiling_V
+        low = max(self._floor_V, bus_V * (1.0 - VOLTAGE_BAND))
+        return low, max(low, min(self._ceiling_V, bus_V * (1.0 + VOLTAGE_BAND)))
+
+    def run(self, tick: int, message: EmsInputs) -> None:
+        """Ask the EMS; a lost one leaves no power asked for."""
+        if self.out.lost[0]:
+            return
+        try:
+            self.accept(self.ems.step(message.time_s, message, self._view))
+        except Exception as error:  # any defect of a plug-in is a lost controller
+            self.accept(EmsCommand(mode=EmsMode.STOP, reason="EMS lost"))
+            self.out.lost[0] = 1
+            self._emit(
+                Event(
+                    time_s=tick / 1000.0,
+                    source="engine",
+                    code="ems_lost",
+                    severity="stop",
+                    transition="came",
+                    text=f"the EMS failed ({type(error).__name__}: {error}); the PCS stops",
+                )
+            )
+
+    def accept(self, command: EmsCommand) -> None:
+        """Put a command in force; a power that is no number counts as zero."""
+        out = self.out
+        power = float(command.power_W)
+        out.power_W[0] = power if np.isfinite(power) else 0.0
+        out.reactive_var[0] = command.reactive_var
+        out.mode[0] = command.mode
+        out.reserve_soc[0] = command.reserve_soc
+        out.pre_cool[0] = command.pre_cool
+        out.heartbeat[0] = command.heartbeat
+        code = zlib.crc32(command.reason.encode()) & 0x7FFFFFFF
+        self.reasons.setdefault(code, command.reason)
+        out.reason[0] = code
+
+
+def component_name(pack: PackMap, scope: str, index: int) -> str:
+    """Return the name of a component as shown to people, counted from 1."""
+    if index < 0:
+        return "site"
+    if scope == "rack":
+        return f"rack {index + 1}"
+    if scope not in ("group", "temperature"):
+        return "site"
+    group = int(pack.temperature_group[index]) if scope == "temperature" else index
+    rack = int(pack.group_rack[group])
+    module = int(pack.group_module[group])
+    first_module = int(pack.group_module[pack.rack_first_group[rack]])
+    in_module = group - int(np.searchsorted(pack.group_module, module))
+    place = f"rack {rack + 1}, module {module - first_module + 1}, group {in_module + 1}"
+    return f"thermistor {index + 1} at {place}" if scope == "temperature" else place
+
+
+def _bad_limits(tick: int, count: int) -> Event:
+    return Event(
+        time_s=tick / 1000.0,
+        source="engine",
+        code="bms_limits_not_finite",
+        severity="stop",
+        transition="came" if count else "went",
+        value=float(count),
+        text=f"{count} limits of the BMS are NaN, infinite or negative and count as zero"
+        if count
+        else "the limits of the BMS are numbers again",
+    )

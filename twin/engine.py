@@ -1,0 +1,345 @@
+"""The engine: one step from top to bottom, on integer ticks of 1 ms.
+
+    faults -> sense -> BMS -> EMS -> actuate -> record -> advance
+
+Each stage runs when its period is due; commands hold in between. A recorded row at t holds the state
+at t, the v, i and heat of the step that ended at t, and the commands in force from t on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controllers.ports import BmsCommand, EmsCommand, EmsMode
+from packs.plant import Notice, Plant
+from packs.sensors import Sensors
+from packs.state import State
+from twin.control import BmsPort, EmsPort
+from twin.faults import FaultInjector
+from twin.ledger import Ledger
+from twin.recorder import NullRecorder, Recorder
+from twin.run_layout import Event
+
+Snapshot = dict[str, dict[str, NDArray[Any]]]
+
+
+class StepError(RuntimeError):
+    """The run reached an impossible state; the message says when, in which stage, and where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Periods in ticks of 1 ms, and the calendar start."""
+
+    step: int
+    bms: int
+    ems: int
+    record: int
+    checkpoint: int
+    end: int
+    unix_start_s: float
+
+
+class Engine:
+    """One run in progress; `twin.build` makes it from a scenario.
+
+    Attributes
+    ----------
+    tick : int
+        Simulated time [ms].
+    plant : Plant
+        The truth.
+    bms_port, ems_port : BmsPort, EmsPort
+        `bms_port.measurements` is what the BMS last saw.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        plant: Plant,
+        sensors: Sensors,
+        injector: FaultInjector,
+        ledger: Ledger,
+        bms_port: BmsPort,
+        ems_port: EmsPort,
+        environment: Any,
+        state: State,
+        recorder: Recorder | NullRecorder,
+    ) -> None:
+        self.clock = clock
+        self.plant = plant
+        self.sensors = sensors
+        self.injector = injector
+        self.ledger = ledger
+        self.bms_port = bms_port
+        self.ems_port = ems_port
+        self.environment = environment
+        self.state = state
+        self.recorder = recorder
+        self.tick = 0
+        self.site = environment.at(0.0)
+        self.site_row = np.zeros(5)
+        self.events: list[Event] = []
+        self._sensors_view = state.view("sensors")
+        self._engine_view = state.view("engine")
+        self.truth_sources = _truth_sources(plant, sensors)
+
+    def emit(self, event: Event) -> None:
+        """Note an event."""
+        self.events.append(event)
+        self.recorder.event(event)
+
+    def step(self, bms: BmsCommand | None = None, ems: EmsCommand | None = None) -> None:
+        """Do one step: decide at this tick, then advance to the next.
+
+        Parameters
+        ----------
+        bms, ems : BmsCommand, EmsCommand, optional
+            Commands from outside, in place of the scenario's controllers.
+        """
+        self.decide(bms, ems)
+        self.advance()
+
+    def decide(self, bms: BmsCommand | None = None, ems: EmsCommand | None = None) -> None:
+        """Run every stage but the plant's at this tick."""
+        tick, clock = self.tick, self.clock
+        self.inject(tick)
+        self.sense(tick)
+        if tick % clock.bms == 0:
+            self.run_bms(tick, bms)
+        if tick % clock.ems == 0:
+            self.run_ems(tick, ems)
+        self.actuate(tick)
+        if tick % clock.record == 0:
+            self.record(tick)
+
+    def advance(self) -> None:
+        """Let the plant move truth by one step."""
+        until = self.tick + self.clock.step
+        self.plant.advance(self.tick, until)
+        if self.plant.notices:
+            self._report(until)
+        self.tick = until
+
+    # --- stages ---------------------------------------------------------------------------------
+
+    def inject(self, tick: int) -> None:
+        """Let faults come and go, and the environment change."""
+        self.site = site = self.environment.at(tick / 1000.0)
+        control = self.plant.control
+        control.ambient_K[0] = site.ambient_K
+        inlet = self.plant.spec.thermal.coolant_inlet_K
+        control.inlet_K[0] = site.ambient_K if inlet is None else inlet
+        for change in self.injector.update(tick):
+            self.plant.alert(tick)
+            fault = self.injector.faults[change.fault]
+            self.recorder.fault_transition(tick / 1000.0, change.fault, change.active)
+            self.emit(
+                Event(
+                    time_s=tick / 1000.0,
+                    source="fault",
+                    code=fault.kind,
+                    severity="info",
+                    transition="came" if change.active else "went",
+                    component=fault.name,
+                    text=f"fault '{fault.name}' {'came' if change.active else 'went'}",
+                )
+            )
+
+    def sense(self, tick: int) -> None:
+        """Turn truth into measurements."""
+        for target, source, index in self.truth_sources:
+            if index is None:
+                target[:] = source
+            else:
+                np.take(source, index, out=target)
+        self.sensors.sense(tick, self._sensors_view, self.plant.overlay)
+
+    def run_bms(self, tick: int, command: BmsCommand | None) -> None:
+        """Ask the BMS, or take the command from outside."""
+        port = self.bms_port
+        message = port.fill(tick, self.clock.unix_start_s, self.site.demand_W)
+        if command is None:
+            port.run(tick, message)
+        else:
+            port.accept(tick, command)
+
+    def run_ems(self, tick: int, command: EmsCommand | None) -> None:
+        """Ask the EMS, or take the command from outside."""
+        port = self.ems_port
+        if command is not None:
+            port.accept(command)
+            return
+        power = float(self.plant.pcs_view.ac_power_W[0])
+        measured = self.bms_port.measurements
+        port.run(tick, port.fill(tick, self.clock.unix_start_s, self.site, measured, power))
+
+    def actuate(self, tick: int) -> None:
+        """Hand the commands in force to the plant."""
+        plant, bms, ems = self.plant, self.bms_port.out, self.ems_port.out
+        plant.switchgear.command(bms.coil, tick)
+        plant.network.bleed[:] = bms.bleed
+        plant.control.setpoint_W[0] = ems.power_W[0]
+        plant.control.running[0] = ems.mode[0] in (EmsMode.RUN, EmsMode.ISLAND)
+
+    def record(self, tick: int) -> None:
+        """Strike the balance and write a row."""
+        self.ledger.close()
+        site = self.site
+        self.site_row[:] = (
+            site.ambient_K, site.demand_W, site.load_W, site.pv_W, site.price_per_J
+        )  # fmt: skip
+        self.recorder.row(tick / 1000.0)
+
+    # --- running --------------------------------------------------------------------------------
+
+    def run(self, until: int | None = None, progress: Any = None) -> None:
+        """Run to a tick, and decide there once more, so that the last row is recorded.
+
+        Parameters
+        ----------
+        until : int, optional
+            Tick [ms]; the scenario's end when left out.
+        progress : callable, optional
+            Called with the tick about once per 100 steps.
+        """
+        end = self.clock.end if until is None else until
+        count = 0
+        while self.tick < end:
+            if self.tick % self.clock.checkpoint == 0:
+                self.checkpoint()
+            self.step()
+            count += 1
+            if progress is not None and count % 100 == 0:
+                progress(self.tick)
+        if self.tick % self.clock.checkpoint == 0:
+            self.checkpoint()
+        self.decide()
+
+    def _report(self, tick: int) -> None:
+        """Turn the plant's notices into events; a state that is no number stops the run."""
+        active = set()
+        for notice in self.plant.notices:
+            active.add(notice.code)
+            if notice.code == "not_finite":
+                name = self.plant.topology.cell_name(notice.component)
+                raise StepError(
+                    f"at {tick / 1000.0:g} s, stage advance: the state of {name} is no longer a "
+                    "finite number; the file keeps everything before it"
+                )
+            self._emit_notice(tick, notice)
+        self.plant.notices.clear()
+
+    def _emit_notice(self, tick: int, notice: Notice) -> None:
+        """Emit a notice once in `NOTICE_PAUSE_TICKS` per code: it may come with every step."""
+        k = NOTICES.index(notice.code)
+        last = self._engine_view.noticed_at
+        if last[k] >= 0 and tick - last[k] < NOTICE_PAUSE_TICKS:
+            last[k] = tick
+            return
+        last[k] = tick
+        where = f"rack {notice.component + 1}" if notice.scope == "rack" else "site"
+        self.emit(
+            Event(
+                time_s=tick / 1000.0,
+                source="plant",
+                code=notice.code,
+                severity="open" if notice.code == "fuse_blown" else "warning",
+                transition="came",
+                component=where,
+                value=notice.value,
+                limit=notice.limit,
+                text=NOTICE_TEXT[notice.code].format(
+                    where=where, value=notice.value, limit=notice.limit
+                ),
+            )
+        )
+
+    # --- whole states ---------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Return a copy of everything that survives a step, by owner."""
+        whole = {"plant": self.state.snapshot()}
+        whole["bms"] = self.bms_port.memory.snapshot()
+        whole["ems"] = self.ems_port.memory.snapshot()
+        whole["clock"] = {"tick": np.array([self.tick], dtype=np.int64)}
+        return whole
+
+    def restore(self, whole: Mapping[str, Mapping[str, NDArray[Any]]]) -> list[str]:
+        """Take over a snapshot, by name; return the fields that it did not have."""
+        self.tick = int(whole["clock"]["tick"][0])
+        left = self.state.restore(whole["plant"])
+        left += self.bms_port.memory.restore(whole["bms"])
+        left += self.ems_port.memory.restore(whole["ems"])
+        return left
+
+    def checkpoint(self) -> None:
+        """Write the whole state to the file, so that a fork can start here."""
+        if not self.is_forkable:
+            return
+        buffers = {"clock": np.array([self.tick], dtype=np.int64)}
+        for owner, state in self.states().items():
+            buffers[f"{owner}_floats"] = state.floats
+            buffers[f"{owner}_ints"] = state.ints
+        self.recorder.checkpoint(self.tick, self.tick / 1000.0, buffers)
+
+    def states(self) -> dict[str, State]:
+        """Return the states by owner."""
+        return {
+            "plant": self.state,
+            "bms": self.bms_port.memory,
+            "ems": self.ems_port.memory,
+        }
+
+    @property
+    def is_forkable(self) -> bool:
+        """Whether every plug-in declares all that it remembers."""
+        return bool(self.bms_port.bms.forkable) and bool(self.ems_port.ems.forkable)
+
+
+NOTICES = ("table_range", "power_infeasible", "pcs_overvoltage", "fuse_blown")
+"""Codes of the plant's notices that become events."""
+NOTICE_PAUSE_TICKS = 60_000
+"""A notice that keeps coming is told again only after a pause of this length [ms]."""
+NOTICE_TEXT = {
+    "table_range": "a cell is beyond its tables in soc or temperature; their edge values hold",
+    "power_infeasible": "the bus cannot give {value:.0f} W; the PCS tripped",
+    "pcs_overvoltage": "the bus rose above {limit:.0f} V while charging; the PCS tripped",
+    "fuse_blown": "the fuse of {where} blew at {value:.0f} A (rated {limit:.0f} A)",
+}
+
+
+def _truth_sources(plant: Plant, sensors: Sensors) -> list[tuple[Any, Any, Any]]:
+    """Return (target, source, index or None) of every kind of sensor."""
+    net, heat, control = plant.network, plant.heat, plant.control
+    racks = plant.topology.n_racks
+    everywhere = np.zeros(racks, dtype=np.int64)
+    bus = np.zeros(1, dtype=np.int64)
+    insulation = np.full(racks, plant.spec.wiring.insulation_ohm)
+    sources: dict[str, tuple[Any, Any]] = {
+        "group_voltage_V": (net.group_voltage_V, None),
+        "temperature_K": (plant.cells.temperature_K, sensors.temperature_cell),
+        "rack_current_A": (net.rack_current_A, None),
+        "rack_current_b_A": (net.rack_current_A, None),
+        "rack_voltage_V": (net.rack_voltage_V, None),
+        "bus_voltage_V": (net.bus, bus),
+        "coolant_inlet_K": (control.inlet_K, everywhere),
+        "coolant_outlet_K": (heat.outlet_K, None),
+        "ambient_K": (control.ambient_K, None),
+        "insulation_ohm": (insulation, None),
+    }
+    return [
+        (sensors.truth(kind), *sources[kind]) for kind in sources if len(sensors.truth(kind)) > 0
+    ]
+
+
+def seconds_to_ticks(seconds: float) -> int:
+    """Return ticks of 1 ms."""
+    return math.floor(seconds * 1000.0 + 0.5)

@@ -1,0 +1,223 @@
+"""Faults in a run: when each is active, and what it writes on the overlay.
+
+A fault is data: a window or a trigger, and a write. When any fault comes or goes the overlay is set
+neutral and all active faults write again, so that a fault that ends leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packs.overlay import CONTACTORS, STUCK_CLOSED, STUCK_OPEN
+from packs.sensors import Sensors
+from packs.spec import WiringSpec
+from packs.state import Schema
+from twin.scenario_faults import (
+    ContactorStuck,
+    CoolantLoss,
+    Fault,
+    InternalShort,
+    JointResistance,
+    SensorFault,
+    SensorOffset,
+    SensorStuck,
+    Trigger,
+)
+from twin.scenario_sections import Site, Thermistors
+
+NEVER = -1
+
+SENSOR_KINDS = {
+    "group_voltage": "group_voltage_V",
+    "temperature": "temperature_K",
+    "rack_current": "rack_current_A",
+    "rack_current_b": "rack_current_b_A",
+    "rack_voltage": "rack_voltage_V",
+    "bus_voltage": "bus_voltage_V",
+    "coolant_inlet": "coolant_inlet_K",
+    "coolant_outlet": "coolant_outlet_K",
+    "ambient": "ambient_K",
+    "insulation": "insulation_ohm",
+}
+"""Channel names of a scenario's sensor faults, and the kind of sensor they mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A fault that came or went."""
+
+    fault: int
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """One fault, ready to run: when, and what it writes."""
+
+    section: Any
+    write: Callable[[Any], None]
+    watched: NDArray[Any] | None
+    place: int
+
+
+class FaultInjector:
+    """All faults of a run.
+
+    Parameters
+    ----------
+    faults : sequence of Fault
+        As in the scenario.
+    site, thermistors : Site, Thermistors
+        To turn places into indices.
+    sensors : Sensors
+    wiring : WiringSpec
+    """
+
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        site: Site,
+        thermistors: Thermistors,
+        sensors: Sensors,
+        wiring: WiringSpec,
+    ) -> None:
+        self.faults = faults
+        self._site = site
+        self._thermistors = thermistors
+        self._sensors = sensors
+        self._wiring = wiring
+        self._injections: list[Injection] = []
+
+    def declare(self, schema: Schema) -> None:
+        """Declare which faults are active, and since when their trigger holds."""
+        n = max(1, len(self.faults))
+        schema.add("faults", "active", (n,), integer=True)
+        schema.add("faults", "held_since", (n,), integer=True, initial=NEVER)
+
+    def bind(self, view: Any, overlay: Any, channels: Mapping[str, NDArray[Any]]) -> None:
+        """Take the views; `channels` are the live arrays that triggers may watch, by path."""
+        self._view = view
+        self._overlay = overlay
+        self._injections = [
+            Injection(
+                section=fault,
+                write=self._writer(fault),
+                watched=channels[fault.when.channel] if fault.when else None,
+                place=self._place(fault.when.at, fault.when.channel) if fault.when else 0,
+            )
+            for fault in self.faults
+        ]
+
+    def update(self, tick: int) -> list[Transition]:
+        """Let faults come and go at `tick`; return what changed."""
+        changed: list[Transition] = []
+        for k, injection in enumerate(self._injections):
+            active = self._is_active(k, injection, tick)
+            if active != bool(self._view.active[k]):
+                self._view.active[k] = int(active)
+                changed.append(Transition(k, active))
+        if changed:
+            self._rewrite()
+        return changed
+
+    def _is_active(self, k: int, injection: Injection, tick: int) -> bool:
+        fault = injection.section
+        if fault.when is None:
+            until = fault.until if fault.until is not None else np.inf
+            return fault.from_ * 1000.0 <= tick < until * 1000.0
+        if self._view.active[k]:
+            return True
+        value = injection.watched[injection.place]  # type: ignore[index]
+        if not _is_beyond(fault.when, value):
+            self._view.held_since[k] = NEVER
+            return False
+        if self._view.held_since[k] == NEVER:
+            self._view.held_since[k] = tick
+        return tick - self._view.held_since[k] >= fault.when.for_ * 1000.0
+
+    def _rewrite(self) -> None:
+        overlay = self._overlay
+        overlay.cell_short_S[:] = 0.0
+        overlay.joint_extra_ohm[:] = 0.0
+        overlay.coolant_fraction[:] = 1.0
+        for name in ("contactor_stuck", "fuse_open", "sensor_stuck", "sensor_lost"):
+            getattr(overlay, name)[...] = 0
+        overlay.sensor_offset[:] = 0.0
+        for k, injection in enumerate(self._injections):
+            if self._view.active[k]:
+                injection.write(overlay)
+
+    def _place(self, at: Any, channel: str) -> int:
+        name = channel.rpartition("/")[2]
+        if name.startswith("cell_"):
+            return at.cell_index(self._site)
+        if name.startswith("group_"):
+            return at.group_index(self._site)
+        if name.startswith("temperature"):
+            return at.thermistor_index(self._site, self._thermistors)
+        return at.rack_index()
+
+    def _writer(self, fault: Fault) -> Callable[[Any], None]:
+        """Return what one fault writes on the overlay."""
+        if isinstance(fault, InternalShort):
+            cell, conductance = fault.at.cell_index(self._site), 1.0 / fault.resistance
+
+            def short(overlay: Any) -> None:
+                overlay.cell_short_S[cell] += conductance
+
+            return short
+        if isinstance(fault, JointResistance):
+            cell, extra = fault.at.cell_index(self._site), fault.resistance - self._wiring.joint_ohm
+
+            def joint(overlay: Any) -> None:
+                overlay.joint_extra_ohm[cell] = extra
+
+            return joint
+        if isinstance(fault, CoolantLoss):
+            rack, remaining = fault.at.rack_index(), fault.remaining
+
+            def coolant(overlay: Any) -> None:
+                overlay.coolant_fraction[rack] = remaining
+
+            return coolant
+        if isinstance(fault, ContactorStuck):
+            rack, which = fault.at.rack_index(), CONTACTORS.index(fault.contactor)
+            position = STUCK_CLOSED if fault.position == "closed" else STUCK_OPEN
+
+            def contactor(overlay: Any) -> None:
+                overlay.contactor_stuck[rack, which] = position
+
+            return contactor
+        return self._sensor_writer(fault)
+
+    def _sensor_writer(self, fault: SensorFault) -> Callable[[Any], None]:
+        kind = SENSOR_KINDS[fault.channel]
+        sensor = self._sensors.slices[kind].start + self._place(fault.at, kind)
+        if isinstance(fault, SensorOffset):
+            offset = fault.offset
+
+            def write(overlay: Any) -> None:
+                overlay.sensor_offset[sensor] += offset
+
+        elif isinstance(fault, SensorStuck):
+
+            def write(overlay: Any) -> None:
+                overlay.sensor_stuck[sensor] = 1
+
+        else:
+
+            def write(overlay: Any) -> None:
+                overlay.sensor_lost[sensor] = 1
+
+        return write
+
+
+def _is_beyond(trigger: Trigger, value: float) -> bool:
+    if trigger.above is not None:
+        return bool(value > trigger.above)
+    return bool(value < trigger.below) if trigger.below is not None else False

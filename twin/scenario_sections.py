@@ -1,0 +1,368 @@
+"""The sections of a scenario, as pydantic models: what may be written, in which unit and range.
+
+Attributes carry the key names of the file and hold SI: seconds, kelvin, watts, and so on. Physics
+has no defaults: an absent key is an error. Only numerics, recording and options may be left out,
+and imperfections of a sensor, whose absence means that the sensor has none.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints
+from pydantic import Tag as UnionTag
+from pydantic_core import PydanticCustomError
+
+from twin import units
+from twin.units import Bounds, Fraction, Quantity
+
+Count = Annotated[int, Field(strict=True, ge=1, le=10_000)]
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+PositiveNumber = Annotated[float, Quantity(units.FRACTION, Bounds(gt=0.0))]
+Spread = Annotated[float, Quantity(units.FRACTION, Bounds(ge=0.0, le=0.3))]
+Efficiency = Annotated[float, Quantity(units.FRACTION, Bounds(gt=0.0, le=1.0))]
+PerUnit = Annotated[float, Quantity(units.FRACTION, Bounds(ge=0.0, lt=1.0))]
+
+
+def _plug_in_name(value: Any) -> Any:
+    """Refuse what is neither a short name nor `module:object`; the registry imports it later."""
+    expected = "expected a short name such as 'reference', or 'module:object'"
+    if not isinstance(value, str):
+        raise PydanticCustomError("plug_in", "{text}", {"text": f"{expected}, got {value!r}"})
+    module, colon, item = value.partition(":")
+    parts = [*module.split("."), item] if colon else [value]
+    if not all(part.isidentifier() for part in parts):
+        raise PydanticCustomError(
+            "plug_in", "{text}", {"text": f"'{value}' is no plug-in name; {expected}"}
+        )
+    return value
+
+
+PlugIn = Annotated[
+    str,
+    BeforeValidator(_plug_in_name),
+    Field(description="short name, or module:object", examples=["reference", "my_bms:Factory"]),
+]
+
+
+class Section(BaseModel):
+    """A frozen section in which unknown keys are errors."""
+
+    # Deferred: one schema, that of the whole scenario, is built at the first use (30 ms saved).
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class Site(Section):
+    """How many of what: racks in parallel, modules and groups in series, cells in parallel."""
+
+    racks: Count
+    modules_per_rack: Count
+    groups_per_module: Count
+    cells_per_group: Count
+
+    @property
+    def groups_per_rack(self) -> int:
+        """Groups in series in one rack."""
+        return self.modules_per_rack * self.groups_per_module
+
+    @property
+    def n_modules(self) -> int:
+        """Modules of the whole site."""
+        return self.racks * self.modules_per_rack
+
+    @property
+    def n_groups(self) -> int:
+        """Groups of the whole site."""
+        return self.racks * self.groups_per_rack
+
+    @property
+    def n_cells(self) -> int:
+        """Cells of the whole site."""
+        return self.n_groups * self.cells_per_group
+
+
+class CellSpread(Section):
+    """One standard deviation over the cells, drawn from the seed; relative but for the SOC."""
+
+    capacity: Spread
+    resistance: Spread
+    initial_soc: Spread
+
+
+class Cell(Section):
+    """The cell model, its parameters and the state it starts in."""
+
+    model: PlugIn = Field(examples=["ecm"])
+    parameters: Name = Field(examples=["lg_m50"])
+    table_refresh: units.Seconds
+    initial_soc: Fraction
+    initial_temperature: units.Kelvin
+    spread: CellSpread
+
+
+class Contactor(Section):
+    """One contactor of a rack."""
+
+    resistance: units.OhmsOrZero
+    delay: units.SecondsOrZero
+
+
+class Precharge(Section):
+    """The precharge branch of a rack."""
+
+    resistance: units.Ohms
+
+
+class Fuse(Section):
+    """The fuse of a rack."""
+
+    rating: units.Amperes
+    melting_i2t: units.AmpereSquaredSeconds
+
+
+class DcLink(Section):
+    """The capacitor of the PCS on the DC bus, and the resistor that discharges it."""
+
+    capacitance: units.Farads
+    bleed_resistance: units.Ohms
+
+
+class Wiring(Section):
+    """Every resistance between the cells and the DC bus, and the switchgear."""
+
+    joint_resistance: units.OhmsOrZero
+    link_resistance: units.OhmsOrZero
+    rack_resistance: units.OhmsOrZero
+    bleed_resistance: units.Ohms
+    contactor: Contactor
+    precharge: Precharge
+    fuse: Fuse
+    dc_link: DcLink
+
+
+class Layout(Section):
+    """One module seen from above: groups run along the columns, and fold."""
+
+    columns: Count
+    pitch: units.Metres
+
+
+class Plate(Section):
+    """The cold plate below one group."""
+
+    cell_conductance: units.WattsPerKelvin
+    heat_capacity: units.JoulesPerKelvin
+    coolant_conductance: units.WattsPerKelvin
+
+
+def _temperature_or_ambient(value: Any) -> Any:
+    if value == "ambient":
+        return value
+    try:
+        return Quantity(units.TEMPERATURE, Bounds(ge=223.15, le=373.15)).validate(value)
+    except PydanticCustomError as error:
+        text = f"{error.message()}, or the word 'ambient'"
+        raise PydanticCustomError("quantity", "{text}", {"text": text}) from error
+
+
+class Coolant(Section):
+    """The coolant of one rack; `inlet_temperature` [K], or the word `ambient`."""
+
+    inlet_temperature: Annotated[
+        float | Literal["ambient"],
+        BeforeValidator(_temperature_or_ambient, json_schema_input_type=str),
+        Field(description="temperature with its unit, or ambient", examples=["25 degC"]),
+    ]
+    flow: units.KilogramsPerSecond
+    specific_heat: units.SpecificHeat
+
+
+class Thermal(Section):
+    """Heat paths between cells, plate, coolant and air."""
+
+    neighbour_conductance: units.WattsPerKelvin
+    ambient_conductance: units.WattsPerKelvin
+    plate: Plate
+    coolant: Coolant
+
+
+class Series(Section):
+    """One column of a profile file, and the clock that its `time_s` counts on.
+
+    `clock` says where time 0 of the file lies: at the start of the scenario, or at midnight,
+    Monday 00:00 or 1 January 00:00 of the clock that `start` is written in. The last three repeat.
+    """
+
+    profile: Name = Field(examples=["weather_greensboro"])
+    column: Name = Field(examples=["temperature"])
+    clock: Literal["start", "day", "week", "year"]
+    repeat: bool = Field(default=False, strict=True)
+
+
+class Load(Series):
+    """Site load: `peak` scales a per-unit column; a column in watts is taken as it is."""
+
+    peak: units.Watts | None = None
+
+
+class Pv(Series):
+    """PV plant, from a column of irradiance on the horizontal plane."""
+
+    rated_power: units.Watts
+
+
+class VehicleDemand(Section):
+    """Power at the battery terminals of a car that follows a speed schedule."""
+
+    kind: Literal["vehicle"]
+    schedule: Name = Field(examples=["us06"])
+    repeat: bool = Field(default=False, strict=True)
+    mass: units.Kilograms
+    drag_area: units.SquareMetres
+    rolling_resistance: PerUnit
+    drive_efficiency: Efficiency
+    regeneration_efficiency: Fraction
+    auxiliary_power: units.WattsOrZero
+    share: Efficiency
+
+
+class PowerDemand(Section):
+    """Power from a column of a profile file; discharge positive."""
+
+    kind: Literal["power"]
+    profile: Name
+    column: Name = "power"
+    repeat: bool = Field(default=False, strict=True)
+    scale: PositiveNumber = 1.0
+
+
+class ConstantDemand(Section):
+    """The same power all the time; discharge positive."""
+
+    kind: Literal["constant"]
+    power: units.SignedWatts
+
+
+class DemandStep(Section):
+    """A power held for a while; discharge positive."""
+
+    duration: units.Seconds
+    power: units.SignedWatts
+
+
+class StepsDemand(Section):
+    """Powers held one after the other; discharge positive."""
+
+    kind: Literal["steps"]
+    steps: tuple[DemandStep, ...] = Field(min_length=1)
+    repeat: bool = Field(default=False, strict=True)
+
+
+Demand = Annotated[
+    VehicleDemand | PowerDemand | ConstantDemand | StepsDemand, Field(discriminator="kind")
+]
+# Tags in <> never show in a key path.
+Ambient = Annotated[
+    Annotated[units.Kelvin, UnionTag("<value>")] | Annotated[Series, UnionTag("<series>")],
+    Discriminator(lambda v: "<series>" if isinstance(v, dict | Series) else "<value>"),
+]
+
+
+class Surroundings(Section):
+    """What the site sees: air temperature [K] or its series, demand, load, PV and price."""
+
+    ambient: Ambient
+    demand: Demand | None = None
+    load: Load | None = None
+    pv: Pv | None = None
+    price: Series | None = None
+
+
+class Pcs(Section):
+    """The power conversion system; `loss` is standby, linear and quadratic part of rated power."""
+
+    use: PlugIn
+    rated_power: units.Watts
+    loss: tuple[PerUnit, PerUnit, PerUnit]
+    delay: units.SecondsOrZero
+    lag: units.SecondsOrZero
+    ramp: units.PerSecond
+    voltage_min: units.Volts
+
+
+class VoltageSensor(Section):
+    """A data sheet: noise and offset are one standard deviation, `gain` a relative one."""
+
+    noise: units.VoltsOrZero
+    offset: units.VoltsOrZero = 0.0
+    gain: Spread = 0.0
+    resolution: units.VoltsOrZero = 0.0
+    period: units.Seconds
+    delay: units.SecondsOrZero = 0.0
+
+
+class CurrentSensor(Section):
+    """As `VoltageSensor`, for a current."""
+
+    noise: units.AmperesOrZero
+    offset: units.AmperesOrZero = 0.0
+    gain: Spread = 0.0
+    resolution: units.AmperesOrZero = 0.0
+    period: units.Seconds
+    delay: units.SecondsOrZero = 0.0
+
+
+class TemperatureSensor(Section):
+    """As `VoltageSensor`, for a temperature."""
+
+    noise: units.KelvinDifference
+    offset: units.KelvinDifference = 0.0
+    resolution: units.KelvinDifference = 0.0
+    period: units.Seconds
+    delay: units.SecondsOrZero = 0.0
+
+
+class Thermistors(TemperatureSensor):
+    """Thermistors on cells: `count` of them per group or per module, with a first-order lag."""
+
+    per: Literal["group", "module"]
+    count: Count
+    lag: units.SecondsOrZero
+
+
+class ResistanceSensor(Section):
+    """As `VoltageSensor`, for the insulation monitor."""
+
+    noise: units.OhmsOrZero
+    resolution: units.OhmsOrZero = 0.0
+    period: units.Seconds
+    delay: units.SecondsOrZero = 0.0
+
+
+class Sensors(Section):
+    """The sensors of the pack; coolant, ambient and insulation may be not fitted."""
+
+    group_voltage: VoltageSensor
+    temperature: Thermistors
+    rack_current: CurrentSensor
+    rack_voltage: VoltageSensor
+    bus_voltage: VoltageSensor
+    coolant: TemperatureSensor | None = None
+    ambient: TemperatureSensor | None = None
+    insulation: ResistanceSensor | None = None
+
+
+class Controller(Section):
+    """A BMS or EMS plug-in, how often it runs, and its own options."""
+
+    use: PlugIn
+    period: units.Seconds
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Record(Section):
+    """How often a row, a block on disk and a checkpoint are written."""
+
+    period: units.Seconds = 1.0
+    block: units.Seconds = 60.0
+    checkpoint: units.Seconds = 300.0
