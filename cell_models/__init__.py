@@ -1,0 +1,11 @@
+"""One cell: what it is made of, and how it moves.
+
+contract      what every cell model must offer
+jit           the compiler decorator
+ecm_params    equivalent-circuit parameters: load, check, lay out for kernels
+ecm           equivalent-circuit kernels
+ecm_model     a population of equivalent-circuit cells
+pybamm_cell   PyBaMM as the reference cell (lazy)
+fit           fit the circuit to the reference; `python -m cell_models.fit lg_m50`
+data/         one JSON file per parameter set
+"""

@@ -13,7 +13,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,18 +42,9 @@ SCALAR_RANGES: dict[str, tuple[float, float]] = {
 }
 # Field groups that must each name where their numbers come from.
 SOURCE_GROUPS: tuple[str, ...] = (
-    "capacity",
-    "mass",
-    "heat_capacity",
-    "dimensions",
-    "voltage_limits",
-    "current_limits",
-    "temperature_limits",
-    "ocv",
-    "entropic",
-    "resistance",
-    "hysteresis",
-)
+    "capacity", "mass", "heat_capacity", "dimensions", "voltage_limits", "current_limits",
+    "temperature_limits", "ocv", "entropic", "resistance", "hysteresis",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +119,7 @@ class EcmParams:
                 object.__setattr__(self, field.name, float(value))
             elif field.name != "sources":
                 object.__setattr__(self, field.name, _frozen_array(field.name, value))
-        object.__setattr__(self, "sources", MappingProxyType(dict(self.sources)))
+        object.__setattr__(self, "sources", dict(self.sources))
         _check_limits(self)
         _check_ocv(self)
         _check_tables(self)
@@ -232,7 +222,7 @@ def extended_ocv(
     Returns
     -------
     soc : float64 (241,), uniform from −0.10 to 1.10, step 0.005
-    ocv_V : float64 (241,), [V], strictly increasing and continuous
+    ocv_V : float64 (241,), [V], at T0, strictly increasing and continuous
     entropic_V_per_K : float64 (241,), [V/K], held at both ends
 
     Notes
@@ -244,12 +234,12 @@ def extended_ocv(
     stated: the edge holds.
     """
     count = round((SOC_HIGH - SOC_LOW) / SOC_STEP) + 1
-    soc = np.round(SOC_LOW + SOC_STEP * np.arange(count), 12)
+    soc = (SOC_LOW + SOC_STEP * np.arange(count, dtype=np.float64)).round(12)
     ocv_V = np.interp(soc, params.ocv_soc, params.ocv_V)
     below, above = soc < 0.0, soc > 1.0
     ocv_V[below] = params.ocv_V[0] * (1.0 - soc[below] / SOC_LOW)
-    rise_V, run = np.diff(params.ocv_V[-2:]), np.diff(params.ocv_soc[-2:])
-    ocv_V[above] = params.ocv_V[-1] + (soc[above] - 1.0) * (rise_V / run)
+    slope_V = np.diff(params.ocv_V[-2:]) / np.diff(params.ocv_soc[-2:])
+    ocv_V[above] = params.ocv_V[-1] + (soc[above] - 1.0) * slope_V
     entropic_V_per_K = np.interp(soc, params.ocv_soc, params.entropic_V_per_K)
     return soc, ocv_V, entropic_V_per_K
 
@@ -362,14 +352,15 @@ def _check_limits(p: EcmParams) -> None:
         ("temperature_min_K", "temperature_max_K"),
     ):
         if getattr(p, low) >= getattr(p, high):
-            raise ValueError(f"{low} must be below {high} ({getattr(p, high)}), is {getattr(p, low)}")
+            raise ValueError(
+                f"{low} must be below {high} ({getattr(p, high)}), is {getattr(p, low)}"
+            )
 
 
 def _check_ocv(p: EcmParams) -> None:
     n = p.ocv_soc.size
-    expected = np.linspace(0.0, 1.0, n) if n > 1 else np.array([np.nan])
     _check_increasing("ocv_soc", p.ocv_soc, 0.0, 1.0)
-    if not np.allclose(p.ocv_soc, expected, rtol=0.0, atol=1e-9):
+    if not np.allclose(p.ocv_soc, np.linspace(0.0, 1.0, n), rtol=0.0, atol=1e-9):
         raise ValueError("ocv_soc must be uniform from 0 to 1")
     _check_shape("ocv_V", p.ocv_V, (n,))
     _check_shape("entropic_V_per_K", p.entropic_V_per_K, (n,))

@@ -28,12 +28,53 @@ VOLTAGE_MAX_V = 4.2  # soc 1 is the rest at this voltage; LG M50 rated limit (th
 REFERENCE_TEMPERATURE_K = 298.15  # ORegan2022, "Reference temperature [K]"
 EVENT_MIN_V = 2.0  # assumed: the DFN may pass the rated limits a little, but stops here
 EVENT_MAX_V = 4.5  # assumed: as above; the particle surfaces are still inside their range
-# Particle mesh graded towards the surface, where a 1 s current change lives. Error on 1 s random
-# current of -3 to 7 A, against 60 points, x 50, stretch 4.5, in mV RMS (cost per step): these values
-# 0.13 (38 ms); uniform 60 points, x 40: 2.3 (62 ms); PyBaMM's default, uniform 20 points: worse.
+# Particle mesh graded towards the surface, where a 1 s current change lives. Measured on 1 s random
+# current of -3 to 7 A, against 60 points, x 50, stretch 4.5: these values are 0.13 mV RMS off at
+# 38 ms a step; a uniform mesh of 60 points, x 40, is 2.3 mV off at 62 ms a step.
 RADIAL_POINTS = 30
 RADIAL_STRETCH = 4.0
 THROUGH_POINTS = 30
+
+# What no fit gives; `SOURCES` says of each where it comes from.
+DATA_SHEET: dict[str, str | float] = {
+    "name": "lg_m50",
+    "chemistry": "NMC811 / graphite-SiOx",
+    "form_factor": "21700 cylindrical",
+    "mass_kg": 0.0685,
+    "heat_capacity_J_per_K": 61.9,
+    "diameter_m": 0.0211,
+    "height_m": 0.0701,
+    "voltage_min_V": VOLTAGE_MIN_V,
+    "voltage_max_V": VOLTAGE_MAX_V,
+    "charge_current_max_A": 3.5,
+    "discharge_current_max_A": 7.3,
+    "temperature_min_K": 253.15,
+    "temperature_max_K": 333.15,
+    "hysteresis_V": 0.005,
+    "hysteresis_rate": 40.0,
+}
+_DFN_SOURCE = "ORegan2022 in PyBaMM (doi:10.1016/j.electacta.2022.140700, doi:10.5334/jors.309)"
+SOURCES: dict[str, str] = {
+    "capacity": f"stoichiometry limits of {_DFN_SOURCE} between rests at 2.5 V and 4.2 V",
+    "mass": "assumed: 68 to 69 g is usual for an LG M50; its datasheet was not checked here",
+    "heat_capacity": "assumed: 68.5 g times 903 J/(kg K), the value used with the calorimetry of "
+    "an NMC 21700 cell (doi:10.5281/zenodo.7707929); such cells lie at 800 to 1100 J/(kg K)",
+    "dimensions": "assumed: 21700 format with sleeve, 21.1 mm by 70.1 mm",
+    "voltage_limits": "LG M50 rated window 2.5 V to 4.2 V (doi:10.1149/1945-7111/ab9050)",
+    "current_limits": "assumed: about 0.7 C charge and 1.5 C discharge, as rated for the LG M50; "
+    "its datasheet was not checked here",
+    "temperature_limits": "assumed: -20 to 60 degC in discharge, as rated for the LG M50; its "
+    "datasheet was not checked here; charging is rated from 0 degC only",
+    "ocv": f"electrode potentials of {_DFN_SOURCE}, first published in "
+    "doi:10.1149/1945-7111/ab9050; quasi-equilibrium, no hysteresis",
+    "entropic": f"dU_p/dT - dU_n/dT of {_DFN_SOURCE} at 25 degC along the same path",
+    "resistance": "fitted by cell_models/fit.py to pulses of the DFN with "
+    f"{_DFN_SOURCE}; electrolyte data reach from -10 to 50 degC, so the -20 and 60 degC columns "
+    "extrapolate them; soc below 0.05 and above 0.95 hold the edge",
+    "hysteresis": "assumed: the DFN has none. NMC811 shows almost none and the few per cent of "
+    "SiOx in the anode leave some mV over most of the window, hence 5 mV half gap; 40 per unit of "
+    "soc goes over to the other branch (to 1/e) within 2.5 % of charge",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,9 @@ conditioning    measurements made usable: short gaps bridged, statistics per rac
 filter_params   the filter's own calibration, never the plant's parameters
 ekf             state of charge of every group, with an honest standard deviation
 counting        the Coulomb count beside it
-limits          the protection table: what is watched, with its thresholds and times
+limits          the protection table: its form, overrides, and the quantities it watches
+limit_rows      the default rows, for NMC and LFP
+watching        the quantities computed
 protection      the table evaluated: debounce, delay, latch, alarms
 power_limits    how much current may flow now and in 2, 10, 30 s
 balancing       passive balancing
@@ -14,5 +16,5 @@ sequence        contactors: precharge, joining, opening, latching
 thermal_control pump, fan, chiller, heater
 ems             follow a profile, self-consumption, peak shaving
 null            a BMS and an EMS that do nothing
-contract        the checker for BMS and EMS plug-ins
+contract        the checker for BMS and EMS plug-ins; contract_rig: what it runs them with
 """

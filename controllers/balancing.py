@@ -55,8 +55,18 @@ class BalancingOptions(BaseModel):
 
 @kernel
 def choose_bleeds(
-    level, lowest_row, voltage_V, temperature_K, rack_first, rack_rows, verdict, rest_s, bleeding,
-    out, limits, dt,
+    level,
+    lowest_row,
+    voltage_V,
+    temperature_K,
+    rack_first,
+    rack_rows,
+    verdict,
+    rest_s,
+    bleeding,
+    out,
+    limits,
+    dt,
 ):
     """Decide for every group; `rest_s` (R,), `bleeding` (G,) and `out` (G,) are written.
 

@@ -24,9 +24,7 @@ from controllers.ports import (
 
 STALE_S = 3.0  # older limits count as zero (the engine enforces it too)
 HORIZONS_S = (0.0, 2.0, 10.0, 30.0)  # fixed by `BmsCommand`
-Strategy = Literal[
-    "follow", "self_consumption", "peak_shaving", "self_consumption+peak_shaving"
-]
+Strategy = Literal["follow", "self_consumption", "peak_shaving", "self_consumption+peak_shaving"]
 
 
 class SimpleEmsOptions(BaseModel):
@@ -38,8 +36,8 @@ class SimpleEmsOptions(BaseModel):
         Period, set by the engine [s].
     strategy : str
         ``follow``: the scenario's profile. ``self_consumption``: load minus PV, so that nothing is
-        exchanged with the grid. ``peak_shaving``: what the site draws above `threshold_W`, recharged
-        below it. ``self_consumption+peak_shaving``: self-consumption down to `reserve_soc`; the
+        exchanged with the grid. ``peak_shaving``: what the site draws above `threshold_W`,
+        recharged below it. ``self_consumption+peak_shaving``: self-consumption down to `reserve_soc`; the
         reserve is spent on peaks alone and refilled from PV alone.
     threshold_W : float, optional
         Highest power to draw from the grid [W]; needed for peak shaving.
@@ -175,7 +173,7 @@ class SimpleEms:
         return wish_W, reason
 
     def _floor(self, inputs: EmsInputs) -> float:
-        """Return the lowest soc to discharge to: a peak may spend the reserve of the combination."""
+        """Return the lowest soc to discharge to: in the combination a peak may spend the reserve."""
         is_peak = inputs.load_W - inputs.pv_W > self._threshold_W
         return 0.0 if is_peak and "+" in self.options.strategy else self._reserve
 
@@ -203,5 +201,3 @@ class SimpleEms:
     def describe(self) -> dict[str, Any]:
         """Return the strategy and its options."""
         return {"name": "simple EMS", **self.options.model_dump()}
-
-

@@ -1,4 +1,4 @@
-"""A BMS and an EMS that decide nothing: for open-loop studies, and as the baseline of comparisons."""
+"""A BMS and an EMS that decide nothing: for open-loop studies, and as a baseline."""
 
 from __future__ import annotations
 

@@ -164,10 +164,16 @@ def rack_limits(
             discharge_part, why_d, ramp(rack_rows[V_MIN, r], c[V_LOW0], c[V_LOW1]), VOLTAGE
         )
         charge_part, why_c = narrow(
-            charge_part, why_c, ramp(rack_rows[SOC_MAX, r], c[SOC_HIGH0], c[SOC_HIGH1]), CHARGE_STATE
+            charge_part,
+            why_c,
+            ramp(rack_rows[SOC_MAX, r], c[SOC_HIGH0], c[SOC_HIGH1]),
+            CHARGE_STATE,
         )
         discharge_part, why_d = narrow(
-            discharge_part, why_d, ramp(rack_rows[SOC_MIN, r], c[SOC_LOW0], c[SOC_LOW1]), CHARGE_STATE
+            discharge_part,
+            why_d,
+            ramp(rack_rows[SOC_MIN, r], c[SOC_LOW0], c[SOC_LOW1]),
+            CHARGE_STATE,
         )
         charge_part, why_c = narrow(
             charge_part, why_c, window(coldest, hottest, c, T_CHARGE), TEMPERATURE
@@ -186,8 +192,13 @@ def rack_limits(
             charge_part, discharge_part, why_c, why_d = 0.0, 0.0, APART, APART
         for h in range(4):
             by_charge, by_discharge = headroom(
-                derived, filter_state, rack_first[r], rack_first[r + 1], horizons[h],
-                rack_rows[TAU, r], c,
+                derived,
+                filter_state,
+                rack_first[r],
+                rack_first[r + 1],
+                horizons[h],
+                rack_rows[TAU, r],
+                c,
             )
             if h == 0 and by_charge < c[CHARGE_A] * charge_part:
                 why_c = HEADROOM

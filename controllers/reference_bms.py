@@ -1,12 +1,12 @@
 """The reference BMS: measurements in, one command out, in a list of stages.
 
-    condition   bridge gaps, statistics of every rack            conditioning.py
-    estimate    Kalman filter and Coulomb count of every group   ekf.py, counting.py
-    protect     the table: alarms, and what they demand          watching.py, limits.py, protection.py
-    sequence    contactors                                       sequence.py
-    limit       currents now and in 2, 10, 30 s                  power_limits.py
-    balance     bleed resistors                                  balancing.py
-    cool        pump, fan, chiller, heater                       thermal_control.py
+condition   bridge gaps, statistics of every rack            conditioning.py
+estimate    Kalman filter and Coulomb count of every group   ekf.py, counting.py
+protect     the table: alarms, and what they demand          protection.py, limit*.py, watching.py
+sequence    contactors                                       sequence.py
+limit       currents now and in 2, 10, 30 s                  power_limits.py
+balance     bleed resistors                                  balancing.py
+cool        pump, fan, chiller, heater                       thermal_control.py
 """
 
 from __future__ import annotations
@@ -21,12 +21,8 @@ from controllers.balancing import Balancing, BalancingOptions
 from controllers.conditioning import Conditioning
 from controllers.ekf import FilterNoise, GroupFilter
 from controllers.filter_params import Mismatch, load_filter_params
-from controllers.limits import (
-    RowOverride,
-    allocate_quantities,
-    override_rows,
-    rows_for,
-)
+from controllers.limit_rows import rows_for
+from controllers.limits import RowOverride, allocate_quantities, override_rows
 from controllers.ports import (
     BmsCommand,
     BmsRequest,
@@ -108,9 +104,7 @@ class ReferenceBms:
         )
         self._watching = Watching(pack, buffer, self._quantity)
         rows = override_rows(rows_for(self._chemistry), o.protection)
-        self._protection = Protection(
-            pack, rows, o.step_s, self._quantity, buffer, o.limits.derate
-        )
+        self._protection = Protection(pack, rows, o.step_s, self._quantity, buffer, o.limits.derate)
         self._sequence = Sequence(pack, o.sequence)
         self._limits = PowerLimits(pack, o.limits, self._chemistry, self._params.capacity_As)
         self._balancing = Balancing(pack, o.balancing, self._chemistry)

@@ -78,8 +78,8 @@ def watch_sensors(
 def watch_racks(rack_rows, limit_A, rating_A, open_s, watched):
     """Fill the rack quantities that follow from currents, voltages and temperatures.
 
-    `limit_A` (2, R, 4): charge and discharge limits sent last; `rating_A` (2,); `open_s` (R,): how long
-    the contactors have been open. `watched` (11, R) is written, in the order of `QUANTITIES`.
+    `limit_A` (2, R, 4): charge and discharge limits sent last; `rating_A` (2,); `open_s` (R,): how
+    long the contactors have been open. `watched` (11, R) is written, in the order of `QUANTITIES`.
     """
     for r in range(rack_rows.shape[1]):
         i, b = rack_rows[CURRENT, r], rack_rows[CURRENT_B, r]
@@ -99,13 +99,30 @@ def watch_racks(rack_rows, limit_A, rating_A, open_s, watched):
 
 @kernel
 def watch_cells(
-    voltage_V, temperature_K, rate, derived, rack_first, sensor_group, sensor_rack, rack_rows,
-    limits, below_V, sensors,
+    voltage_V,
+    temperature_K,
+    rate,
+    derived,
+    rack_first,
+    sensor_group,
+    sensor_rack,
+    rack_rows,
+    limits,
+    below_V,
+    sensors,
 ):
     """Fill the group and sensor quantities in one call; `below_V` and `sensors` are written."""
     watch_groups(voltage_V, derived, rack_first, rack_rows, limits[0], below_V)
     watch_sensors(
-        temperature_K, rate, voltage_V, derived, sensor_group, sensor_rack, rack_rows, limits, sensors
+        temperature_K,
+        rate,
+        voltage_V,
+        derived,
+        sensor_group,
+        sensor_rack,
+        rack_rows,
+        limits,
+        sensors,
     )
 
 
@@ -173,9 +190,7 @@ class Watching:
             quantity["below_median_V"],
             self._sensors,
         )
-        watch_racks(
-            rack_rows, view.limit_A, self._rating_A, view.sequence_s[OPEN_FOR], self._racks
-        )
+        watch_racks(rack_rows, view.limit_A, self._rating_A, view.sequence_s[OPEN_FOR], self._racks)
         sequence.watch(inputs.contactor_feedback, inputs.fuse_ok, self._switches, view)
         insulation = inputs.insulation_ohm.value
         quantity["insulation_ohm"][:] = insulation if len(insulation) == pack.n_racks else np.nan

@@ -39,7 +39,7 @@ def axes(topology: Topology, sensors: Sensors) -> dict[str, Axis]:
             size=topology.n_cells,
             coordinates={**places(group_of_cell), "place": topology.cell_place},
         ),
-        Axis(name="group", size=topology.n_groups, coordinates=places(group)),
+        Axis(name="group", size=topology.n_groups, coordinates=_as_place(places(group))),
         Axis(name="rack", size=topology.n_racks),
         Axis(
             name="contactor",
@@ -53,6 +53,11 @@ def axes(topology: Topology, sensors: Sensors) -> dict[str, Axis]:
             Axis(name="temperature", size=len(at), coordinates=places(at), long_name="thermistor")
         )
     return {axis.name: axis for axis in found}
+
+
+def _as_place(places: dict[str, Any]) -> dict[str, Any]:
+    """Return a group's own coordinates: its place is its number in the module."""
+    return {"rack": places["rack"], "module": places["module"], "place": places["group"]}
 
 
 def channels(engine: Engine) -> list[RecordedChannel]:

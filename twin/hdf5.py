@@ -340,7 +340,7 @@ def _attribute(value: Any) -> Any:
 
 
 def _write_rows(dataset: Any, start: int, rows: NDArray[Any]) -> None:
-    # The low-level calls: 8 µs instead of 35 µs for each channel of each block.
+    # The low-level calls: 45 µs instead of 170 µs per channel and block (measured on a busy core).
     dataset.id.set_extent((start + len(rows), *rows.shape[1:]))
     space = dataset.id.get_space()
     space.select_hyperslab((start,) + (0,) * (rows.ndim - 1), rows.shape)

@@ -276,8 +276,8 @@ def read_column(path: Path, name: str, wanted: Sequence[Dimension]) -> Column:
     if outside.any():
         k = int(np.argmax(outside))
         raise ProfileError(
-            f"{path.name}, line {k + 2}: {value[k]:g} in '{found[0]}' is no {dimension.name}; is it "
-            "in another unit?",
+            f"{path.name}, line {k + 2}: {value[k]:g} in '{found[0]}' is no {dimension.name}; "
+            "is it in another unit?",
             is_column=True,
         )
     return column

@@ -67,8 +67,9 @@ class Recorder:
     Notes
     -----
     Every row keeps a prepared list of destination views, so that a row is one assignment per
-    channel and allocates nothing: 10 µs for 40 channels (12 of 720 cells, 12 of 360 groups,
-    16 scalars). The price is block_rows x channels small view objects.
+    channel and allocates nothing: 18 µs for 40 channels (12 of 720 cells, 12 of 360 groups,
+    16 scalars), half of it the float32 conversion; 27 µs if all 40 have 720 values (measured on
+    a busy machine). The price is block_rows x channels small view objects.
     """
 
     def __init__(

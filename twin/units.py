@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
@@ -124,16 +125,20 @@ def _dimension_by_exponents() -> dict[Any, Dimension]:
 
 def _by_pint(text: str, number: float, unit: str, wanted: Dimension) -> tuple[Dimension, float]:
     """Convert through pint; number and unit apart, for pint multiplies "J/kg/degC" by 274.15."""
-    import pint
-
     registry = _registry()
     try:
-        quantity = registry.Quantity(number, registry.parse_units(unit))
+        quantity = registry.Quantity(
+            number, registry.parse_units(unicodedata.normalize("NFC", unit))
+        )
         value = float(quantity.to_base_units().magnitude)
         zero = float(registry.Quantity(0.0, quantity.units).to_base_units().magnitude)
-    except (pint.errors.PintError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        Exception
+    ) as error:  # pint raises many kinds on malformed text, AssertionError among them
         raise UnitError(f"'{text}' has the unknown unit '{unit}'; expected {wanted}") from error
     found = _dimension_by_exponents().get(quantity.dimensionality)
+    if zero != 0.0 and found is not TEMPERATURE:  # decibels
+        raise UnitError(f"'{text}' is on a scale of its own; expected {wanted}")
     if found is None:
         raise UnitError(f"'{text}' is in {quantity.units}; expected {wanted}")
     if wanted is TEMPERATURE_DIFFERENCE and zero != 0.0:
@@ -234,16 +239,19 @@ class Bounds:
 
     def describe(self, dimension: Dimension, unit: str) -> str:
         """Return the range in words, in the user's unit where there is one."""
-        low = self.ge if self.ge is not None else self.gt
-        high = self.le if self.le is not None else self.lt
-        parts = [_in_unit(v, dimension, unit) for v in (low, high) if v is not None]
-        if len(parts) == 2:
-            exclusive = [w for w, v in zip(parts, (self.gt, self.lt), strict=True) if v is not None]
-            without = f", without {' and '.join(exclusive)}" if exclusive else ""
-            return f"{parts[0]} to {parts[1]}{without}"
-        if low is not None:
-            return f"{parts[0]} or more" if self.ge is not None else f"more than {parts[0]}"
-        return f"{parts[0]} or less" if self.le is not None else f"less than {parts[0]}"
+        ends = [
+            (words, _in_unit(value, dimension, unit))
+            for words, value in (
+                ("at least", self.ge),
+                ("more than", self.gt),
+                ("at most", self.le),
+                ("less than", self.lt),
+            )
+            if value is not None
+        ]
+        if len(ends) == 2 and self.ge is not None and self.le is not None:
+            return f"{ends[0][1]} to {ends[1][1]}"
+        return " and ".join(f"{words} {shown}" for words, shown in ends)
 
 
 def _in_unit(value: float, dimension: Dimension, unit: str) -> str:

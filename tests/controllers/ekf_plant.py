@@ -27,7 +27,7 @@ def drive_current_A(n_steps: int, step_s: float, seed: int = 3) -> np.ndarray:
 class TwoRcCells:
     """Cells of a parameter set with individual capacity and resistance factors.
 
-    `temperature_K` may be one value or one per cell. `step` takes the current of the step that ends
+    `step` takes the current of the step that ends
     now and returns the terminal voltage [V].
     """
 
@@ -50,13 +50,12 @@ class TwoRcCells:
         self.soc = soc + rng.normal(0.0, 0.004, n)
         self.offset_V, self.temperature_K = ocv_V, temperature_K
         self.overpotential_V = np.zeros((2, n))
+        tables = (self.params.r0_ohm, *self.params.r_ohm, *self.params.tau_s)
+        axis = self.params.table_temperature_K
+        self._maps = [[np.interp(temperature_K, axis, row) for row in table] for table in tables]
 
-    def _map(self, table: np.ndarray) -> np.ndarray:
-        p = self.params
-        at_temperature = np.array(
-            [np.interp(self.temperature_K, p.table_temperature_K, row) for row in table]
-        )
-        return np.interp(self.soc, p.table_soc, at_temperature)
+    def _map(self, which: int) -> np.ndarray:
+        return np.interp(self.soc, self.params.table_soc, self._maps[which])
 
     def step(self, current_A: float, step_s: float) -> np.ndarray:
         p = self.params
@@ -66,7 +65,7 @@ class TwoRcCells:
             self.soc, p.ocv_soc, p.entropic_V_per_K
         )
         for k in range(2):
-            a = np.exp(-step_s / self._map(p.tau_s[k]))
-            r = self.factor * self._map(p.r_ohm[k])
+            a = np.exp(-step_s / self._map(3 + k))
+            r = self.factor * self._map(1 + k)
             self.overpotential_V[k] = a * self.overpotential_V[k] + (1.0 - a) * r * current_A
-        return voltage - self.overpotential_V.sum(0) - self.factor * self._map(p.r0_ohm) * current_A
+        return voltage - self.overpotential_V.sum(0) - self.factor * self._map(0) * current_A

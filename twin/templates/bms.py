@@ -14,7 +14,7 @@ from controllers.ports import BmsCommand, BmsState, FieldSpec, HostMode, Measure
 
 
 class MyBms:
-    """Closes the contactors, limits the current by voltage, opens for good at the data-sheet limits."""
+    """Closes the contactors, limits current by voltage, trips at the data-sheet limits."""
 
     forkable = True  # all memory is in `view`, so a run can be restored and forked
 
@@ -52,10 +52,9 @@ class MyBms:
             groups = slice(pack.rack_first_group[rack], pack.rack_first_group[rack + 1])
             channel = inputs.group_voltage_V  # may be not fitted: then it is empty
             known = len(channel.value) == pack.n_groups and bool(channel.valid[groups].all())
-            lowest, highest = np.nan, np.nan
+            lowest = highest = np.nan
             if known:
-                voltage_V = channel.value[groups]
-                lowest, highest = float(voltage_V.min()), float(voltage_V.max())
+                lowest, highest = channel.value[groups].min(), channel.value[groups].max()
                 if lowest < rating.voltage_min_V or highest > rating.voltage_max_V:
                     view.tripped[rack] = 1
             if view.tripped[rack] or not known or not wanted:

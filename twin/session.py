@@ -1,0 +1,236 @@
+"""A run with its file: open, run to the end or to an accident, close; and fork from a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from packs.state import unpack
+from twin.build import build
+from twin.channels import axes, channels
+from twin.engine import Engine, StepError
+from twin.load import parse_scenario
+from twin.problems import Problem, ScenarioError
+from twin.recorder import Recorder
+from twin.results import open_run
+from twin.run_layout import DiskFull, FaultRow
+from twin.scenario import Scenario
+
+DONE, IMPOSSIBLE, STOPPED, DEFECT, INTERRUPTED = 0, 3, 4, 70, 130
+"""Exit codes of a run; see the README."""
+
+PACKAGES = ("packtwin", "numpy", "numba", "llvmlite", "h5py", "pydantic")
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: exit code, and why in one sentence."""
+
+    code: int
+    reason: str
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide whether a run repeats to the last bit."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def attach_file(
+    engine: Engine, scenario: Scenario, path: Path, *, force: bool, more: dict[str, Any]
+) -> None:
+    """Create the run file of an engine and let it record there.
+
+    Raises
+    ------
+    RunFileExists, DiskFull
+        Before the first step; nothing is lost.
+    """
+    from twin.hdf5 import RunFile
+
+    recorded = channels(engine)
+    block_rows = max(1, round(scenario.record.block / scenario.record.period))
+    layout = {owner: state.layout() for owner, state in engine.states().items()}
+    file = RunFile.create(
+        path,
+        attributes={
+            "scenario": scenario.text,
+            "scenario_sha256": scenario.sha256,
+            "scenario_name": scenario.name,
+            "scenario_directory": str(scenario.directory),
+            "seed": scenario.seed,
+            "versions": versions(),
+            "start": scenario.start.isoformat(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "energy_closure": engine.plant.model.energy_closure,
+            "forkable": str(engine.is_forkable).lower(),
+            "bms": engine.bms_port.bms.describe(),
+            "ems": engine.ems_port.ems.describe(),
+            "parameters": _plant_facts(engine),
+            "state_layout": json.dumps(layout),
+            **more,
+        },
+        axes=axes(engine.plant.topology, engine.sensors),
+        channels=[channel.spec for channel in recorded],
+        force=force,
+        block_rows=block_rows,
+    )
+    file.append_faults(answer_key(engine, scenario))
+    engine.recorder = Recorder(file, recorded, block_rows)
+
+
+def _plant_facts(engine: Engine) -> dict[str, Any]:
+    """Return what a report puts beside the BMS's own parameters, and where the cells sit."""
+    params, topology = engine.plant.model.params, engine.plant.topology
+    return {
+        "cell": params.name,
+        "capacity_Ah": params.capacity_As / 3600.0,
+        "rc_pairs": params.n_rc,
+        "voltage_min_V": params.voltage_min_V,
+        "voltage_max_V": params.voltage_max_V,
+        "cell_x_m": topology.cell_x_m.tolist(),
+        "cell_y_m": topology.cell_y_m.tolist(),
+        "thermistor_cell": engine.sensors.temperature_cell.tolist(),
+    }
+
+
+def answer_key(engine: Engine, scenario: Scenario) -> list[FaultRow]:
+    """Return what is injected, where and when; indices from 0."""
+    rows = []
+    for fault in scenario.faults:
+        at = getattr(fault, "at", None)
+        place = {k: getattr(at, k, None) for k in ("rack", "module", "group", "cell")}
+        name = ", ".join(f"{key} {value}" for key, value in place.items() if value is not None)
+        sizes = {
+            "internal_short": ("resistance", "ohm"),
+            "joint_resistance": ("resistance", "ohm"),
+            "sensor_offset": ("offset", ""),
+            "coolant_loss": ("remaining", "1"),
+        }
+        attribute, unit = sizes.get(fault.kind, ("", ""))
+        rows.append(
+            FaultRow(
+                name=fault.name,
+                kind=fault.kind,
+                component=name or "site",
+                **{key: -1 if value is None else value - 1 for key, value in place.items()},
+                from_s=float("nan") if fault.from_ is None else fault.from_,
+                until_s=float("nan") if fault.until is None else fault.until,
+                magnitude=float(getattr(fault, attribute, float("nan"))),
+                unit=unit,
+            )
+        )
+    return rows
+
+
+def run(
+    engine: Engine, until: int | None = None, progress: Progress | None = None
+) -> Outcome:
+    """Run an engine to the end, or to what stops it; the file is closed whatever happens.
+
+    Parameters
+    ----------
+    engine : Engine
+    until : int, optional
+        Tick to stop at [ms].
+    progress : callable, optional
+        Called with the tick now and then.
+
+    Returns
+    -------
+    Outcome
+        A defect of ours is raised instead, after the file was closed.
+    """
+    outcome = Outcome(DEFECT, "defect")
+    try:
+        engine.run(until, progress)
+        outcome = Outcome(DONE, "done")
+    except StepError as error:
+        outcome = Outcome(IMPOSSIBLE, f"impossible state: {error}")
+    except DiskFull as error:
+        outcome = Outcome(STOPPED, f"disk full: {error}")
+    except KeyboardInterrupt:
+        outcome = Outcome(INTERRUPTED, f"interrupted at {engine.tick / 1000.0:g} s")
+    finally:
+        attributes = {
+            "end": datetime.now(UTC).isoformat(timespec="seconds"),
+            "ems_reasons": {str(k): v for k, v in engine.ems_port.reasons.items()},
+        }
+        engine.recorder.close(outcome.reason, outcome.code, attributes)
+    return outcome
+
+
+def start_run(scenario: Scenario, path: Path, *, force: bool = False) -> Engine:
+    """Build a scenario's engine and its run file."""
+    engine = build(scenario)
+    attach_file(engine, scenario, path, force=force, more={})
+    return engine
+
+
+def start_fork(
+    parent: Path, at_tick: int, overrides: Sequence[str], path: Path, *, force: bool = False
+) -> Engine:
+    """Build an engine that stands where `parent` stood at a tick, with changes from there on.
+
+    The last checkpoint before is restored and run forward, unrecorded, with the parent's own
+    scenario; then the changed scenario takes over every remembered value by name. Recording starts
+    at `at_tick`.
+
+    Raises
+    ------
+    ScenarioError
+        If the overrides are wrong, or the parent cannot be forked there.
+    """
+    with open_run(parent) as run_file:
+        attributes = dict(run_file.attributes)
+        text = run_file.scenario_text
+        stored = [tick for _, tick in run_file.checkpoints if tick <= at_tick]
+        checkpoint = run_file.load_checkpoint(stored[-1]) if stored else None
+    home = Path(attributes["scenario_directory"])
+    original = parse_scenario(text, source=str(parent), directory=home)
+    engine = build(original)
+    end = engine.clock.end
+    if not 0 <= at_tick <= end or at_tick % engine.clock.step:
+        step = engine.clock.step / 1000.0
+        raise _refused(
+            "--at", at_tick / 1000.0,
+            f"expected a time from 0 to {end / 1000.0:g} s in steps of {step:g} s",
+        )  # fmt: skip
+    if checkpoint is not None:
+        engine.restore(_named(checkpoint, json.loads(attributes["state_layout"])))
+    while engine.tick < at_tick:
+        engine.step()
+    changed = original
+    if overrides:
+        changed = parse_scenario(text, overrides, source=str(parent), directory=home)
+        forked = build(changed)
+        forked.restore(engine.snapshot())
+        engine = forked
+    more = {"parent": str(parent), "parent_sha256": original.sha256, "fork_s": at_tick / 1000.0}
+    attach_file(engine, changed, path, force=force, more=more)
+    return engine
+
+
+def _named(checkpoint: dict[str, Any], layout: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return a snapshot from the flat buffers of a checkpoint."""
+    whole: dict[str, dict[str, Any]] = {"clock": {"tick": checkpoint["clock"]}}
+    for owner, fields in layout.items():
+        whole[owner] = unpack(fields, checkpoint[f"{owner}_floats"], checkpoint[f"{owner}_ints"])
+    return whole
+
+
+def _refused(key: str, value: Any, message: str) -> ScenarioError:
+    return ScenarioError([Problem(source="", key_path=key, line=None, value=value, message=message)])

@@ -1,0 +1,6 @@
+"""Claims held against other codes and measured data. Imported by the command line alone.
+
+case            one claim: a figure, its limit, its source
+cell_fidelity   the equivalent circuit of one cell against PyBaMM's DFN
+estimators      what the estimators reach on data they were not tuned on
+"""
