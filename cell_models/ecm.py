@@ -390,3 +390,12 @@ def sweep_observe(x, n_cells, elastic_V, soc, ocv_V, stored_J, validity):
         stored_J[cell] = carried_stored(x, p, elastic_V)
         validity[cell] = int(x[p + _VALIDITY])
 
+
+@kernel
+def sweep_sum(x, n_cells, field):
+    """Give the compensated sum over the cells of the field at offset `field`."""
+    high = low = 0.0
+    for cell in range(n_cells):
+        block, lane = divmod(cell, LANES)
+        high, low = two_sum(high, low, x[_U(block) * _BLOCK + _U(field) + _U(lane)])
+    return high + low

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from cell_models.ecm import (
     sweep_observe,
     sweep_port,
     sweep_refresh,
+    sweep_sum,
 )
 from cell_models.ecm_params import EcmParams, kernel_tables
 
@@ -115,8 +115,8 @@ class EcmModel:
         return fields[:, FIELD_NAMES.index(name), :].reshape(-1)[: self.n_cells].copy()
 
     def sum_field(self, lanes: Floats, name: str) -> float:
-        """Return the exactly rounded sum of one field over the cells."""
-        return math.fsum(self.field(lanes, name))
+        """Return the compensated sum of one field over the cells."""
+        return sweep_sum(lanes, self.n_cells, FIELD_NAMES.index(name) * LANES)
 
     def refresh(self, lanes: Floats, temperature_K: Floats, step_s: float) -> int:
         """Read the tables at each cell's state."""

@@ -1,4 +1,4 @@
-"""What the contract checker and tests run a plug-in with: memory, a small pack, a healthy message."""
+"""What the contract checker and tests run a plug-in with: memory, small packs, messages."""
 
 from __future__ import annotations
 

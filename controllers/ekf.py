@@ -107,15 +107,21 @@ def look_up(table, row, soc):
 
 
 @kernel
-def look_up_map(maps, soc, temperature, column, j, w):
-    """Return one column of the maps between temperatures `j` and `j + 1` (weight `w`) at soc."""
+def look_up_maps(maps, soc, temperature_K, c):
+    """Return R0, R1 [ohm] and tau1 [s] at soc and temperature; the edges hold outside."""
     last = maps.shape[1] - 1
     x = min(max(soc, 0.0), 1.0) * last
     i = min(int(x), last - 1)
     f = x - i
-    cold = maps[j, i, column] + f * (maps[j, i + 1, column] - maps[j, i, column])
-    warm = maps[j + 1, i, column] + f * (maps[j + 1, i + 1, column] - maps[j + 1, i, column])
-    return cold + w * (warm - cold)
+    y = min(max((temperature_K - c[T_START]) / c[T_STEP], 0.0), maps.shape[0] - 1.0)
+    j = min(int(y), maps.shape[0] - 2)
+    w = y - j
+    w00, w01, w10, w11 = (1.0 - w) * (1.0 - f), (1.0 - w) * f, w * (1.0 - f), w * f
+    cold, warm = maps[j], maps[j + 1]
+    r0 = w00 * cold[i, 0] + w01 * cold[i + 1, 0] + w10 * warm[i, 0] + w11 * warm[i + 1, 0]
+    r1 = w00 * cold[i, 1] + w01 * cold[i + 1, 1] + w10 * warm[i, 1] + w11 * warm[i + 1, 1]
+    tau = w00 * cold[i, 2] + w01 * cold[i + 1, 2] + w10 * warm[i, 2] + w11 * warm[i + 1, 2]
+    return r0, r1, tau
 
 
 @kernel
@@ -134,20 +140,24 @@ def invert_ocv(table, ocv_V, entropic_shift_K):
 
 @kernel
 def predict(x, g, i, dt, a, r1, c):
-    """Move state and covariance of group `g` on by one step; `x` is written.
+    """Move state, covariance and Coulomb count of group `g` on by one step; `x` is written.
 
-    ``soc' = soc - i dt/Q``, ``v1' = a v1 + rho b``, ``rho' = rho`` with ``b = r1 (1-a) i``: the transition
-    is F = [[1,0,0],[0,a,b],[0,0,1]] and P' = F P F^T + Q.
+    ``soc' = soc - i dt/Q``, ``v1' = a v1 + rho b``, ``rho' = rho`` with ``b = r1 (1-a) i``: the
+    transition is F = [[1,0,0],[0,a,b],[0,0,1]] and P' = F P F^T + Q.
 
     References
     ----------
     G. L. Plett, J. Power Sources 134 (2004) 277-292, doi:10.1016/j.jpowsour.2004.02.033.
     """
+    lost_A = 0.0
+    if i != i:  # no current at all: anything up to about 1C may have flowed
+        i, lost_A = 0.0, c[CAPACITY] / 3600.0
+    x[CHARGE, g], x[CHARGE_REST, g] = add_charge(x[CHARGE, g], x[CHARGE_REST, g], i, dt)
     b = r1 * (1.0 - a) * i
     x[SOC, g] = x[SOC, g] - i * dt / c[CAPACITY]
     x[V1, g] = a * x[V1, g] + x[RHO, g] * b
     p01, p02, p11, p12, p22 = x[P01, g], x[P02, g], x[P11, g], x[P12, g], x[P22, g]
-    error_A = c[SIGMA_I] + c[SIGMA_G] * abs(i)
+    error_A = c[SIGMA_I] + c[SIGMA_G] * abs(i) + lost_A
     q_soc = (error_A / c[CAPACITY]) ** 2 * c[TIME_I]
     x[P00, g] = min(x[P00, g] + q_soc * dt, STD_MAX * STD_MAX)
     x[P01, g] = a * p01 + b * p02
@@ -225,7 +235,6 @@ def filter_sweep(
     Written: `x` (N_STATE, G), `rack_rows`, `derived` (N_DERIVED, G) and `report` (3, G): soc, its
     standard deviation, counted soc. Not started groups stay NaN.
     """
-    n_warm = maps.shape[0] - 2
     for r in range(len(rack_first) - 1):
         rack_A = rack_rows[CURRENT, r] / c[CELLS]
         lowest, highest, total, tau_sum = math.inf, -math.inf, 0.0, 0.0
@@ -233,54 +242,43 @@ def filter_sweep(
             v, t = voltage_V[g], temperature_K[g]
             if not t > 0.0:
                 t = c[T_REFERENCE]
-            y = (t - c[T_START]) / c[T_STEP]
-            j = min(max(int(y), 0), n_warm)
-            w = min(max(y - j, 0.0), 1.0)
+            shift_K = t - c[T_REFERENCE]
             i = rack_A
             if bleeding[g] != 0 and v == v:
                 i += v / (c[BLEED] * c[CELLS])
-            if not x[SOC, g] > -1.0:
-                if v == v and i == i:
-                    r0 = look_up_map(maps, 0.5, t, 0, j, w)
-                    begin(x, g, v, i, table, r0, t - c[T_REFERENCE], c)
+            is_measured = v == v and i == i
+            is_running = x[SOC, g] > -1.0
+            r0, r1, tau = look_up_maps(maps, x[SOC, g] if is_running else 0.5, t, c)
+            tau_sum += tau
+            if not is_running:
+                if not is_measured:
+                    report[0, g], report[1, g], report[2, g] = math.nan, math.nan, math.nan
+                    derived[OCV, g], derived[R0, g] = math.nan, math.nan
+                    total = math.nan
+                    continue
+                begin(x, g, v, i, table, r0, shift_K, c)
             elif dt > 0.0:
-                a = math.exp(-dt / look_up_map(maps, x[SOC, g], t, 2, j, w))
-                known_A = i if i == i else 0.0
-                predict(x, g, known_A, dt, a, look_up_map(maps, x[SOC, g], t, 1, j, w), c)
-                if i != i:  # no current at all: anything up to about 1C may have flowed
-                    x[P00, g] = min(x[P00, g] + c[TIME_I] * dt / 3600.0**2, STD_MAX * STD_MAX)
-                x[CHARGE, g], x[CHARGE_REST, g] = add_charge(
-                    x[CHARGE, g], x[CHARGE_REST, g], known_A, dt
-                )
+                predict(x, g, i, dt, math.exp(-dt / tau), r1, c)
             soc = x[SOC, g]
-            if soc > -1.0:
-                ocv, slope = look_up(table, 0, soc)
-                ocv += (t - c[T_REFERENCE]) * look_up(table, 1, soc)[0]
-                r0 = look_up_map(maps, soc, t, 0, j, w)
-                if v == v and i == i and dt > 0.0:
-                    correct(x, g, v, i, ocv, slope, r0, dt, c)
-                    ocv += slope * (x[SOC, g] - soc)
-                    soc = x[SOC, g]
-                r1 = look_up_map(maps, soc, t, 1, j, w)
-                lasting = lasting_error(x[V1, g] * (1.0 + r0 / r1), slope, c)
-                derived[OCV, g], derived[SLOPE, g] = ocv, slope
-                derived[R0, g] = x[RHO, g] * r0
-                derived[R1, g] = x[RHO, g] * r1
-                report[0, g] = soc
-                report[1, g] = min(math.sqrt(x[P00, g] + lasting), STD_MAX)
-                report[2, g] = counted_soc(
-                    x[SOC_START, g], x[CHARGE, g], x[CHARGE_REST, g], c[CAPACITY]
-                )
-            else:
-                derived[OCV, g], derived[R0, g] = math.nan, math.nan
-                report[0, g], report[1, g], report[2, g] = math.nan, math.nan, math.nan
+            ocv, slope = look_up(table, 0, soc)
+            ocv += shift_K * look_up(table, 1, soc)[0]
+            if is_running and is_measured and dt > 0.0:
+                correct(x, g, v, i, ocv, slope, r0, dt, c)
+                ocv += slope * (x[SOC, g] - soc)
+                soc = x[SOC, g]
+            lasting = lasting_error(x[V1, g] * (1.0 + r0 / r1), slope, c)
+            derived[OCV, g], derived[SLOPE, g] = ocv, slope
+            derived[R0, g], derived[R1, g] = x[RHO, g] * r0, x[RHO, g] * r1
+            report[0, g] = soc
+            report[1, g] = min(math.sqrt(x[P00, g] + lasting), STD_MAX)
+            report[2, g] = counted_soc(
+                x[SOC_START, g], x[CHARGE, g], x[CHARGE_REST, g], c[CAPACITY]
+            )
             lowest, highest = min(lowest, soc), max(highest, soc)
             total += soc
-            if g == rack_first[r]:
-                tau_sum = look_up_map(maps, 0.5, t, 2, j, w)
         n = rack_first[r + 1] - rack_first[r]
         finish_rack(rack_rows, r, lowest, highest, total, n, table, c)
-        rack_rows[TAU, r] = tau_sum
+        rack_rows[TAU, r] = tau_sum / n
 
 
 @kernel

@@ -37,8 +37,8 @@ class SimpleEmsOptions(BaseModel):
     strategy : str
         ``follow``: the scenario's profile. ``self_consumption``: load minus PV, so that nothing is
         exchanged with the grid. ``peak_shaving``: what the site draws above `threshold_W`,
-        recharged below it. ``self_consumption+peak_shaving``: self-consumption down to `reserve_soc`; the
-        reserve is spent on peaks alone and refilled from PV alone.
+        recharged below it. ``self_consumption+peak_shaving``: self-consumption down to
+        `reserve_soc`; the reserve is spent on peaks alone and refilled from PV alone.
     threshold_W : float, optional
         Highest power to draw from the grid [W]; needed for peak shaving.
     grid_W : float
@@ -173,7 +173,7 @@ class SimpleEms:
         return wish_W, reason
 
     def _floor(self, inputs: EmsInputs) -> float:
-        """Return the lowest soc to discharge to: in the combination a peak may spend the reserve."""
+        """Return the lowest soc to discharge to; in the combination a peak may go below."""
         is_peak = inputs.load_W - inputs.pv_W > self._threshold_W
         return 0.0 if is_peak and "+" in self.options.strategy else self._reserve
 

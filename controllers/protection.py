@@ -2,8 +2,9 @@
 
 Every rule is one up/down counter per component, as in foxBMS 2 v1.11 (`diag.c`): it counts up while
 the value is beyond the threshold and back while it is not. After the debounce the alarm comes;
-after the delay its reaction does. It goes when the value is within `clear` and the counter is back at
-zero. A NaN neither raises nor clears. A LATCHED alarm that has reacted waits for the host's reset.
+after the delay its reaction does. It goes when the value is within `clear` and the counter is
+back at zero. A NaN neither raises nor clears. A LATCHED alarm that has reacted waits for the host's
+reset.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from packs import network, pcs
 from packs.spec import PackSpec
 from packs.spread import draw_spread
 from packs.state import Schema, State
-from packs.switchgear import Switchgear, declare_switchgear
+from packs.switchgear import IDLE_TICK, MOVED, PRECHARGING, Switchgear, declare_switchgear
 from packs.thermal import advance_heat, stable_parts
 from packs.topology import Topology
 
@@ -47,13 +47,38 @@ class Notice:
 
 
 @kernel
-def book(total, low, amount):
-    """Add each amount to its compensated sum."""
-    for k in range(len(amount)):
-        high = total[k] + amount[k]
-        back = high - total[k]
-        low[k] += (total[k] - (high - back)) + (amount[k] - back)
-        total[k] = high
+def add_to(total, low, k, amount):
+    """Add an amount to the compensated sum number k."""
+    high = total[k] + amount
+    back = high - total[k]
+    low[k] += (total[k] - (high - back)) + (amount - back)
+    total[k] = high
+
+
+@kernel
+def book(
+    total, low, throughput_J, h, loss_W, heat_J, bus, link_before_V, capacitance_F, bleed_ohm,
+    ac_power_W, pcs_loss_W, n_cells, current_A, voltage_V,
+):  # fmt: skip
+    """Add one step's energy flows, in the order of `FLOWS`, and the cells' ``|i v| h``.
+
+    The capacitor's term is what implicit Euler loses on it: ``C (v+ - v)^2 / 2``, its resistance.
+    """
+    v_bus, i_bus = bus[0], bus[1]
+    for k in range(5):
+        add_to(total, low, k, loss_W[k] * h)
+    rise = v_bus - link_before_V
+    add_to(total, low, 5, 0.5 * capacitance_F * rise * rise)
+    add_to(total, low, 6, v_bus * v_bus / bleed_ohm * h)
+    add_to(total, low, 7, v_bus * i_bus * h)
+    add_to(total, low, 8, ac_power_W * h)
+    add_to(total, low, 9, pcs_loss_W * h)
+    add_to(total, low, 10, heat_J[0])
+    add_to(total, low, 11, heat_J[1])
+    through = 0.0
+    for c in range(n_cells):
+        through += abs(current_A[c] * voltage_V[c])
+    throughput_J[0] += through * h
 
 
 class Plant:
@@ -96,8 +121,8 @@ class Plant:
         self._heat_scratch = np.zeros(n)
         self._loss_W = np.zeros(5)
         self._heat_J = np.zeros(2)
-        self._amount = np.zeros(len(FLOWS))
         self._flow_W_per_K = np.zeros(racks)
+        self._parts_for = (0.0, 1)
 
     def declare(self, schema: Schema) -> None:
         """Declare everything that the plant remembers."""
@@ -160,9 +185,10 @@ class Plant:
     def advance(self, tick: int, until: int) -> None:
         """Move truth from one tick to another, in one step or in several shorter ones."""
         while tick < until:
-            if self.switchgear.settle(tick):
+            status, move = self.switchgear.settle(tick)
+            if status & MOVED:
                 self.alert(tick)
-            length = self._step_length(tick, until)
+            length = self._step_length(tick, until, status, move)
             self.step(tick, length)
             tick += length
 
@@ -171,14 +197,12 @@ class Plant:
         self.control.alert_until[0] = tick + ALERT_TICKS
         self.control.refresh_at[0] = tick
 
-    def _step_length(self, tick: int, until: int) -> int:
+    def _step_length(self, tick: int, until: int, status: int, move: int) -> int:
+        """Give the length of the next step: short on alert, and never past a movement."""
         length = until - tick
-        if tick < self.control.alert_until[0] or self.switchgear.is_precharging():
+        if status & PRECHARGING or tick < self.control.alert_until[0]:
             length = min(length, max(1, round(self.spec.alert_step_s * 1000.0)))
-        move = self.switchgear.next_move()
-        if move is not None and move > tick:
-            length = min(length, move - tick)
-        return length
+        return length if move == IDLE_TICK else min(length, move - tick)
 
     def step(self, tick: int, length: int) -> None:
         """Do one plant step of `length` ticks: the five stages."""
@@ -233,12 +257,13 @@ class Plant:
                 )
             )
             self.solve(step_s, network.OPEN, 0.0)
-        for rack in self.switchgear.heat_fuses(self.network.rack_current_A, step_s):
+        rack = self.switchgear.heat_fuses(self.network.rack_current_A, step_s)
+        if rack >= 0:
             self.notices.append(
                 Notice(
                     code="fuse_blown",
                     scope="rack",
-                    component=int(rack),
+                    component=rack,
                     value=float(self.network.rack_current_A[rack]),
                     limit=self.spec.wiring.fuse_rating_A,
                 )
@@ -297,9 +322,11 @@ class Plant:
             thermal.coolant_flow_kg_per_s * thermal.coolant_J_per_kg_K,
             out=self._flow_W_per_K,
         )
-        parts = stable_parts(top, thermal, self.model.heat_capacity_J_per_K, step_s)
+        if step_s != self._parts_for[0]:
+            parts = stable_parts(top, thermal, self.model.heat_capacity_J_per_K, step_s)
+            self._parts_for = (step_s, parts)
         advance_heat(
-            parts, step_s, top.cells_per_group, top.rack_first_group, top.edge_a, top.edge_b,
+            self._parts_for[1], step_s, top.cells_per_group, top.rack_first_group, top.edge_a, top.edge_b,
             self.cell_J_per_K, thermal.plate_J_per_K, thermal.neighbour_W_per_K,
             thermal.ambient_W_per_K, thermal.plate_W_per_K, self._flow_W_per_K,
             thermal.coolant_W_per_K, self.control.inlet_K[0], self.control.ambient_K[0], c.heat_W,
@@ -309,27 +336,10 @@ class Plant:
 
     def book_flows(self, step_s: float) -> None:
         """Add this step's energy flows to the ledger's sums."""
-        v_bus, i_bus, i_link, _ = self.network.bus
-        wiring, amount = self.spec.wiring, self._amount
-        amount[0:5] = self._loss_W * step_s
-        rise = v_bus - self._link_before_V
-        amount[5] = 0.5 * wiring.link_capacitance_F * rise * rise
-        amount[6] = v_bus * v_bus / wiring.link_bleed_ohm * step_s
-        amount[7] = v_bus * i_bus * step_s
-        ac_power = self.pcs_view.ac_power_W[0]
-        amount[8] = ac_power * step_s
-        amount[9] = self.pcs_view.loss_W[0] * step_s
-        amount[10:12] = self._heat_J
-        book(self.flows.total, self.flows.low, amount)
-        c, n = self.cells, self.topology.n_cells
-        self.flows.throughput_J[0] += terminal_throughput(n, c.current_A, c.voltage_V) * step_s
-
-
-@kernel
-def terminal_throughput(n_cells: int, current_A: Any, voltage_V: Any) -> float:
-    """Give the sum of ``|i v|`` over the cells [W]."""
-    total = 0.0
-    for c in range(n_cells):
-        total += abs(current_A[c] * voltage_V[c])
-    return total
-
+        c, wiring, pcs_view = self.cells, self.spec.wiring, self.pcs_view
+        book(
+            self.flows.total, self.flows.low, self.flows.throughput_J, step_s, self._loss_W,
+            self._heat_J, self.network.bus, self._link_before_V, wiring.link_capacitance_F,
+            wiring.link_bleed_ohm, pcs_view.ac_power_W[0], pcs_view.loss_W[0],
+            self.topology.n_cells, c.current_A, c.voltage_V,
+        )  # fmt: skip

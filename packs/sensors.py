@@ -108,6 +108,8 @@ class Sensors:
         Where each kind sits in the flat arrays.
     temperature_cell : int64 (T,)
         The cell that each thermistor sits at.
+    period_ticks : int
+        Sampling is due at multiples of this at most [ms].
     """
 
     def __init__(self, spec: SensorsSpec, topology: Topology, seed: int) -> None:
@@ -134,6 +136,7 @@ class Sensors:
             for k, kind in enumerate(KINDS)
         }
         self._period = np.array([_ticks(specs[k][0].period_s) for k in KINDS], dtype=np.int64)
+        self.period_ticks = int(np.gcd.reduce(self._period))
         self._slots = np.array(
             [1 + round(specs[k][0].delay_s / specs[k][0].period_s) for k in KINDS], dtype=np.int64
         )

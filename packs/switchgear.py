@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cell_models.jit import kernel
 from packs.overlay import FREE, STUCK_CLOSED
 from packs.spec import WiringSpec
 from packs.state import Schema
@@ -19,6 +20,8 @@ from packs.state import Schema
 MINUS, PRECHARGE, PLUS = 0, 1, 2
 IDLE_TICK = -1
 """No movement is pending."""
+MOVED, PRECHARGING = 1, 2
+"""Status bits of `settle`."""
 FUSE_COOLING_S = 60.0
 """Time constant at which a fuse element forgets heat (assumed)."""
 
@@ -34,6 +37,65 @@ def declare_switchgear(schema: Schema, n_racks: int) -> None:
     schema.add("switchgear", "fuse_blown", (n_racks,), integer=True)
 
 
+@kernel
+def command_coils(tick, delay, wanted, coil, moves_at):
+    """Take the coils' command; contactors follow after their delay [ms]."""
+    for rack in range(coil.shape[0]):
+        for k in range(3):
+            if coil[rack, k] != wanted[rack, k]:
+                coil[rack, k] = wanted[rack, k]
+                moves_at[rack, k] = tick + delay
+
+
+@kernel
+def settle_contactors(tick, coil, moves_at, stuck, position):
+    """Move the contactors that are due; return status bits and the tick of the next movement."""
+    status = 0
+    following = IDLE_TICK
+    for rack in range(position.shape[0]):
+        for k in range(3):
+            if moves_at[rack, k] <= tick:
+                moves_at[rack, k] = IDLE_TICK
+            target = position[rack, k]
+            if moves_at[rack, k] == IDLE_TICK:
+                target = coil[rack, k]
+            elif following == IDLE_TICK or moves_at[rack, k] < following:
+                following = moves_at[rack, k]
+            if stuck[rack, k] != FREE:
+                target = 1 if stuck[rack, k] == STUCK_CLOSED else 0
+            if target != position[rack, k]:
+                position[rack, k] = target
+                status |= MOVED
+        if position[rack, PRECHARGE] == 1 and position[rack, PLUS] == 0:
+            status |= PRECHARGING
+    return status, following
+
+
+@kernel
+def rack_paths(position, fuse_blown, fuse_open, base_ohm, precharge_ohm, closed, path_ohm):
+    """Write which racks are on the bus, and through what resistance."""
+    for rack in range(len(closed)):
+        whole = fuse_blown[rack] == 0 and fuse_open[rack] == 0
+        direct = position[rack, PLUS] == 1
+        through = direct or position[rack, PRECHARGE] == 1
+        closed[rack] = 1 if whole and through and position[rack, MINUS] == 1 else 0
+        path_ohm[rack] = base_ohm if direct else base_ohm + precharge_ohm
+
+
+@kernel
+def heat_fuses(step, rating, melting, cooling, current_A, fuse_heat_A2s, fuse_blown):
+    """Heat the fuses by ``i^2 t`` above their rating; return a rack whose fuse blew, or -1."""
+    blew = -1
+    for rack in range(len(current_A)):
+        excess = current_A[rack] * current_A[rack] - rating * rating
+        heat = fuse_heat_A2s[rack] / (1.0 + step / cooling) + max(excess, 0.0) * step
+        fuse_heat_A2s[rack] = heat
+        if heat >= melting and fuse_blown[rack] == 0:
+            fuse_blown[rack] = 1
+            blew = rack
+    return blew
+
+
 class Switchgear:
     """The switches of all racks; holds no state of its own, only the view on it."""
 
@@ -42,57 +104,39 @@ class Switchgear:
         self._view = view
         self._overlay = overlay
         self._delay_ticks = round(spec.contactor_delay_s * 1000.0)
+        self._base_ohm = spec.rack_ohm + 2.0 * spec.contactor_ohm
 
-    def command(self, coils: NDArray[Any], tick: int) -> None:
-        """Take the coils' command; contactors follow after their delay."""
+    def command(self, coils: Ints, tick: int) -> None:
+        """Take the coils' command, int64 (R, 3); contactors follow after their delay."""
+        command_coils(tick, self._delay_ticks, coils, self._view.coil, self._view.moves_at)
+
+    def settle(self, tick: int) -> tuple[int, int]:
+        """Let contactors that are due move.
+
+        Returns
+        -------
+        int
+            `MOVED` and `PRECHARGING` bits.
+        int
+            Tick of the next movement, or `IDLE_TICK`.
+        """
         view = self._view
-        changed = view.coil != coils
-        if changed.any():
-            view.coil[...] = coils
-            view.moves_at[changed] = tick + self._delay_ticks
-
-    def next_move(self) -> int | None:
-        """Return the tick of the next movement, or None."""
-        pending = self._view.moves_at[self._view.moves_at != IDLE_TICK]
-        return int(pending.min()) if pending.size else None
-
-    def settle(self, tick: int) -> bool:
-        """Let contactors that are due move; return whether any changed its position."""
-        view = self._view
-        before = view.position.copy()
-        due = (view.moves_at != IDLE_TICK) & (view.moves_at <= tick)
-        view.position[due] = view.coil[due]
-        view.moves_at[due] = IDLE_TICK
-        stuck = self._overlay.contactor_stuck
-        held = stuck != FREE
-        view.position[held] = stuck[held] == STUCK_CLOSED
-        free = ~held & (view.moves_at == IDLE_TICK)
-        view.position[free] = view.coil[free]
-        return bool((before != view.position).any())
+        return settle_contactors(
+            tick, view.coil, view.moves_at, self._overlay.contactor_stuck, view.position
+        )
 
     def paths(self, closed: Ints, path_ohm: NDArray[np.float64]) -> None:
         """Write which racks are on the bus, and through what resistance."""
-        position = self._view.position
-        spec = self._spec
-        blown = (self._view.fuse_blown != 0) | (self._overlay.fuse_open != 0)
-        direct = position[:, PLUS] == 1
-        closed[...] = (position[:, MINUS] == 1) & (direct | (position[:, PRECHARGE] == 1)) & ~blown
-        path_ohm[...] = spec.rack_ohm + 2.0 * spec.contactor_ohm
-        path_ohm[~direct] += spec.precharge_ohm
-
-    def is_precharging(self) -> bool:
-        """Return whether any rack is on the bus through its precharge resistor only."""
-        position = self._view.position
-        return bool(((position[:, PRECHARGE] == 1) & (position[:, PLUS] == 0)).any())
-
-    def heat_fuses(self, rack_current_A: NDArray[np.float64], step_s: float) -> Ints:
-        """Heat the fuses by ``i^2 t`` above their rating; return the racks whose fuse just blew."""
         view = self._view
-        excess = rack_current_A * rack_current_A - self._spec.fuse_rating_A**2
-        heating = np.maximum(excess, 0.0) * step_s
-        view.fuse_heat_A2s *= 1.0 / (1.0 + step_s / FUSE_COOLING_S)
-        view.fuse_heat_A2s += heating
-        blown = (view.fuse_heat_A2s >= self._spec.fuse_melting_A2s) & (view.fuse_blown == 0)
-        if blown.any():
-            view.fuse_blown[blown] = 1
-        return np.flatnonzero(blown)
+        rack_paths(
+            view.position, view.fuse_blown, self._overlay.fuse_open, self._base_ohm,
+            self._spec.precharge_ohm, closed, path_ohm,
+        )  # fmt: skip
+
+    def heat_fuses(self, rack_current_A: NDArray[np.float64], step_s: float) -> int:
+        """Heat the fuses; return a rack whose fuse just blew, or -1."""
+        spec, view = self._spec, self._view
+        return heat_fuses(
+            step_s, spec.fuse_rating_A, spec.fuse_melting_A2s, FUSE_COOLING_S, rack_current_A,
+            view.fuse_heat_A2s, view.fuse_blown,
+        )  # fmt: skip

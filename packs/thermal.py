@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cell_models.jit import kernel
 from packs.spec import ThermalSpec
 from packs.topology import Topology
@@ -107,13 +104,14 @@ def advance_heat(
         totals[1] += dt * to_air
 
 
-def thermal_energy_J(
-    cell_J_per_K: NDArray[np.float64],
-    plate_J_per_K: float,
-    temperature_K: NDArray[np.float64],
-    plate_K: NDArray[np.float64],
-    reference_K: float,
-) -> float:
-    """Return the heat stored above `reference_K` in cells and plates [J], summed exactly."""
-    cells = math.fsum(cell_J_per_K * (temperature_K - reference_K))
-    return cells + plate_J_per_K * math.fsum(plate_K - reference_K)
+@kernel
+def heat_above(heat_capacity_J_per_K, temperature_K, reference_K):
+    """Give the heat stored above a reference temperature [J], by a compensated sum."""
+    total = low = 0.0
+    for k in range(len(heat_capacity_J_per_K)):
+        add = heat_capacity_J_per_K[k] * (temperature_K[k] - reference_K)
+        high = total + add
+        back = high - total
+        low += (total - (high - back)) + (add - back)
+        total = high
+    return total + low

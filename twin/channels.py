@@ -8,6 +8,7 @@ import numpy as np
 
 from controllers.ports import BmsState, EmsMode
 from packs.overlay import CONTACTORS
+from twin.control import CHARGE, DISCHARGE, SITE
 from twin.ledger import DIMENSIONLESS, TERMS
 from twin.recorder import RecordedChannel
 from twin.run_layout import Axis, ChannelSpec
@@ -142,8 +143,8 @@ def _measured(engine: Engine) -> list[RecordedChannel]:
 def _controllers(engine: Engine) -> list[RecordedChannel]:
     bms, ems = engine.bms_port.out, engine.ems_port.out
     sites = (
-        ("charge_limit_A", bms.charge_limit_A[:1], "charge limit of the site, now"),
-        ("discharge_limit_A", bms.discharge_limit_A[:1], "discharge limit of the site, now"),
+        ("charge_limit_A", bms.limit_A[SITE, CHARGE, :1], "charge limit of the site, now"),
+        ("discharge_limit_A", bms.limit_A[SITE, DISCHARGE, :1], "discharge limit of the site, now"),
     )
     return [
         _channel(

@@ -38,6 +38,10 @@ VOLTAGE_BAND = 0.1
 """The bus may lie this far from its last reading while limits become watts (assumed)."""
 HORIZONS = 4
 """Limits now, and for 2, 10 and 30 s."""
+CHARGE, DISCHARGE = 0, 1
+SITE = -1
+"""The last row of the limits: the whole DC bus."""
+WORST_FIRST = tuple(sorted(Severity, reverse=True))
 
 Emit = Callable[[Event], None]
 
@@ -48,10 +52,7 @@ def declare_commands(schema: Schema, pack: PackMap) -> None:
     add = schema.add
     add("bms", "coil", (racks, 3), integer=True)
     add("bms", "bleed", (groups,), integer=True)
-    for name in ("rack_charge_limit_A", "rack_discharge_limit_A"):
-        add("bms", name, (racks, HORIZONS), unit="A")
-    for name in ("charge_limit_A", "discharge_limit_A"):
-        add("bms", name, (HORIZONS,), unit="A")
+    add("bms", "limit_A", (racks + 1, 2, HORIZONS), unit="A")  # racks, then site; CHARGE, DISCHARGE
     add("bms", "state", (racks,), integer=True)
     for name in ("soc", "soc_std", "soc_counted", "soh"):
         add("bms", name, (groups,), initial=np.nan)
@@ -97,6 +98,7 @@ class BmsPort:
             for kind, at in sensors.slices.items()
         }
         self.measurements = Measurements(**{kind: fitted[kind] for kind in KINDS})
+        self.measurements.host = HostRequest(mode=HostMode.NORMAL)
         self.measurements.contactor_feedback = np.zeros((pack.n_racks, 3), dtype=np.bool_)
         self.measurements.fuse_ok = np.ones(pack.n_racks, dtype=np.bool_)
         self.measurements.coolant_flow_kg_per_s = Channel.not_fitted(pack.n_racks)
@@ -122,7 +124,7 @@ class BmsPort:
         m.unix_time_s = unix_start_s + m.time_s
         np.not_equal(self._switch.position, 0, out=m.contactor_feedback)
         np.equal(self._switch.fuse_blown, 0, out=m.fuse_ok)
-        m.host = HostRequest(mode=HostMode.NORMAL, power_W=power_W)
+        m.host.power_W = power_W
         m.ems_heartbeat = int(self._ems_out.heartbeat[0])
         return m
 
@@ -158,14 +160,10 @@ class BmsPort:
         self._write(command)
         out.commanded_at[0] = tick
         bad = 0
-        for limits in (
-            out.rack_charge_limit_A, out.rack_discharge_limit_A, out.charge_limit_A,
-            out.discharge_limit_A,
-        ):  # fmt: skip
-            wrong = ~(limits >= 0.0) | np.isinf(limits)
-            if wrong.any():
-                limits[wrong] = 0.0
-                bad += int(wrong.sum())
+        if not (out.limit_A.min() >= 0.0 and out.limit_A.max() < np.inf):  # catches NaN too
+            wrong = ~(out.limit_A >= 0.0) | np.isinf(out.limit_A)
+            out.limit_A[wrong] = 0.0
+            bad = int(wrong.sum())
         if bool(bad) != bool(out.bad_limits[0]):
             self._emit(_bad_limits(tick, bad))
         out.bad_limits[0] = bad
@@ -179,10 +177,11 @@ class BmsPort:
         out.coil[:, 1] = command.precharge
         out.coil[:, 2] = command.plus
         out.bleed[:] = command.bleed
-        out.rack_charge_limit_A[:] = command.rack_charge_limit_A
-        out.rack_discharge_limit_A[:] = command.rack_discharge_limit_A
-        out.charge_limit_A[:] = command.site_charge_limit_A
-        out.discharge_limit_A[:] = command.site_discharge_limit_A
+        limit = out.limit_A
+        limit[:SITE, CHARGE] = command.rack_charge_limit_A
+        limit[:SITE, DISCHARGE] = command.rack_discharge_limit_A
+        limit[SITE, CHARGE] = command.site_charge_limit_A
+        limit[SITE, DISCHARGE] = command.site_discharge_limit_A
         out.state[:] = command.state
         out.soc[:] = command.group_soc
         out.soc_std[:] = command.group_soc_std
@@ -241,21 +240,22 @@ class EmsPort:
             inputs.charge_limit_A[:] = 0.0
             inputs.discharge_limit_A[:] = 0.0
         else:
-            inputs.charge_limit_A[:] = bms.charge_limit_A
-            inputs.discharge_limit_A[:] = bms.discharge_limit_A
+            inputs.charge_limit_A[:] = bms.limit_A[SITE, CHARGE]
+            inputs.discharge_limit_A[:] = bms.limit_A[SITE, DISCHARGE]
         bus = measured.bus_voltage_V
         bus_V = float(bus.value[0]) if len(bus.value) and bus.valid[0] else float("nan")
         inputs.bus_voltage_V = bus_V
         inputs.voltage_min_V, inputs.voltage_max_V = self._plausible(bus_V)
-        inputs.is_connected = bool((bms.coil[:, 0] & bms.coil[:, 2]).any())
-        inputs.soc = float(bms.soc.mean())
-        inputs.soc_std = float(bms.soc_std.mean())
-        inputs.soh = float(bms.soh.mean())
+        inputs.is_connected = any(minus and plus for minus, _, plus in bms.coil.tolist())
+        n_groups = self._pack.n_groups
+        inputs.soc = float(bms.soc.sum()) / n_groups
+        inputs.soc_std = float(bms.soc_std.sum()) / n_groups
+        inputs.soh = float(bms.soh.sum()) / n_groups
         inputs.usable_discharge_J = float(bms.usable_discharge_J[0])
         inputs.usable_charge_J = float(bms.usable_charge_J[0])
         inputs.request = int(bms.request[0])  # type: ignore[assignment]  # an IntEnum's value
-        active = np.flatnonzero(bms.alarms > 0)
-        inputs.alarm_severity = Severity(int(active[-1])) if active.size else Severity.INFO
+        counts = bms.alarms.tolist()
+        inputs.alarm_severity = next((s for s in WORST_FIRST if counts[s] > 0), Severity.INFO)
         inputs.profile_W = site.demand_W
         inputs.load_W = site.load_W
         inputs.pv_W = site.pv_W

@@ -26,6 +26,9 @@ from twin.ledger import Ledger
 from twin.recorder import NullRecorder, Recorder
 from twin.run_layout import Event
 
+RUNNING = (int(EmsMode.RUN), int(EmsMode.ISLAND))
+"""Modes in which the PCS runs."""
+
 Snapshot = dict[str, dict[str, NDArray[Any]]]
 
 
@@ -111,12 +114,14 @@ class Engine:
         """Run every stage but the plant's at this tick."""
         tick, clock = self.tick, self.clock
         self.inject(tick)
-        self.sense(tick)
+        if tick % self.sensors.period_ticks == 0:
+            self.sense(tick)
         if tick % clock.bms == 0:
             self.run_bms(tick, bms)
         if tick % clock.ems == 0:
             self.run_ems(tick, ems)
-        self.actuate(tick)
+        if tick % clock.bms == 0 or tick % clock.ems == 0:
+            self.actuate(tick)
         if tick % clock.record == 0:
             self.record(tick)
 
@@ -159,7 +164,7 @@ class Engine:
             if index is None:
                 target[:] = source
             else:
-                np.take(source, index, out=target)
+                target[:] = source[index]
         self.sensors.sense(tick, self._sensors_view, self.plant.overlay)
 
     def run_bms(self, tick: int, command: BmsCommand | None) -> None:
@@ -187,7 +192,7 @@ class Engine:
         plant.switchgear.command(bms.coil, tick)
         plant.network.bleed[:] = bms.bleed
         plant.control.setpoint_W[0] = ems.power_W[0]
-        plant.control.running[0] = ems.mode[0] in (EmsMode.RUN, EmsMode.ISLAND)
+        plant.control.running[0] = ems.mode[0] in RUNNING
 
     def record(self, tick: int) -> None:
         """Strike the balance and write a row."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from packs.plant import FLOWS, Plant
 from packs.state import Schema
-from packs.thermal import thermal_energy_J
+from packs.thermal import heat_above
 
 STORED = ("stored_chemical_J", "stored_thermal_J", "stored_link_J")
 
@@ -53,6 +53,7 @@ class Ledger:
         self.stored_J = np.zeros(n)
         self.validity = np.zeros(n, dtype=np.int64)
         self.values = np.zeros(len(TERMS))
+        self._plate_J_per_K = np.full(plant.topology.n_groups, plant.spec.thermal.plate_J_per_K)
 
     def declare(self, schema: Schema) -> None:
         """Declare what was stored at the start of the run."""
@@ -122,12 +123,8 @@ class Ledger:
 
     def _stock(self) -> np.ndarray:
         plant = self._plant
-        thermal = thermal_energy_J(
-            plant.cell_J_per_K,
-            plant.spec.thermal.plate_J_per_K,
-            plant.cells.temperature_K[: plant.topology.n_cells],
-            plant.heat.plate_K,
-            plant.spec.initial_temperature_K,
-        )
+        reference_K = plant.spec.initial_temperature_K
+        thermal = heat_above(plant.cell_J_per_K, plant.cells.temperature_K, reference_K)
+        thermal += heat_above(self._plate_J_per_K, plant.heat.plate_K, reference_K)
         link = 0.5 * plant.spec.wiring.link_capacitance_F * float(plant.network.bus[0]) ** 2
         return np.array([math.fsum(self.stored_J), thermal, link])

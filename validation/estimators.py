@@ -3,11 +3,11 @@
 ``python -m validation.estimators lg_m50`` writes `controllers/data/lg_m50.json`. This is the bench
 on which a BMS engineer characterises a cell: from then on the BMS knows only its own file.
 
-The reduction keeps the resistance at rest-of-time (R0 + sum of the R) and fits the one pair to the
-step response between 0.5 and 600 s, equally weighted per decade (least squares). What of the fast
-pair is over before a driving pulse ends goes into R0. Matching moments instead (final value and area)
-keeps R0 but misses the first 30 s; the filter then blames the resistance, 15 % too high on US06,
-which costs 1 point of state of charge.
+The reduction keeps the final resistance (R0 + sum of the R) and fits the one pair to the step
+response between 0.5 and 600 s, equally weighted per decade (least squares). What of the fast pair is
+over before a driving pulse ends goes into R0. Matching moments instead (final value and area) keeps
+R0 but misses the first 30 s; the filter then learns a resistance 15 % too high on US06, which costs
+1 point of state of charge.
 """
 
 from __future__ import annotations
@@ -87,10 +87,11 @@ def calibrate(params: EcmParams) -> dict[str, Any]:
     """
     soc = np.linspace(0.0, 1.0, OCV_POINTS)
     reduced = np.zeros((3, *params.r0_ohm.shape))
-    for at in np.ndindex(params.r0_ohm.shape):
-        where = (slice(None), *at)
-        reduced[where] = reduce_to_one_pair(
-            params.r0_ohm[at], params.r_ohm[where], params.tau_s[where]
+    for row, column in np.ndindex(params.r0_ohm.shape):
+        reduced[:, row, column] = reduce_to_one_pair(
+            float(params.r0_ohm[row, column]),
+            params.r_ohm[:, row, column],
+            params.tau_s[:, row, column],
         )
 
     def rounded(array: NDArray[np.float64], digits: int) -> Any:

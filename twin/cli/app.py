@@ -1,0 +1,98 @@
+"""All commands in one application, and what an error becomes: a sentence and an exit code.
+
+0 done; 1 a stated limit was not met; 2 wrong input; 3 the run reached an impossible state; 4 stopped
+from outside; 70 our defect; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from twin.cli import figures, plug_ins, reading, running, scenarios
+from twin.cli.screen import (
+    JSON_KEY,
+    UserError,
+    complain,
+    save_traceback,
+    say_json,
+    tell_problems,
+)
+
+WRONG_INPUT, STOPPED, DEFECT, INTERRUPTED = 2, 4, 70, 130
+
+
+class Commands(TyperGroup):
+    """Runs a command and turns whatever it raises into a sentence and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if _is_ours(error):
+                raise
+            raise typer.Exit(tell(error, bool(ctx.meta.get(JSON_KEY)))) from None
+        except KeyboardInterrupt:
+            complain("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _is_ours(error: Exception) -> bool:
+    """Tell whether typer knows what to do with an exception: exit, abort, wrong options."""
+    return isinstance(error, typer.Exit | typer.Abort) or hasattr(error, "exit_code")
+
+
+def tell(error: Exception, as_json: bool) -> int:
+    """Print what went wrong, and return the exit code."""
+    problems = getattr(error, "problems", None)
+    if problems is not None:
+        tell_problems(problems)
+        if as_json:
+            say_json({"exit_code": WRONG_INPUT, "problems": [_as_dict(p) for p in problems]})
+        return WRONG_INPUT
+    code, sentence = _sentence(error)
+    complain(sentence)
+    if as_json:
+        say_json({"exit_code": code, "error": sentence})
+    return code
+
+
+def _as_dict(problem: Any) -> dict[str, Any]:
+    names = ("source", "key_path", "line", "value", "message")
+    return {name: getattr(problem, name) for name in names}
+
+
+def _sentence(error: Exception) -> tuple[int, str]:
+    """Return exit code and sentence of an error other than a list of problems."""
+    from twin.run_layout import DiskFull, NotARun, RunFileExists
+
+    if isinstance(error, UserError):
+        return error.code, str(error)
+    if isinstance(error, DiskFull):
+        return STOPPED, f"stopped: {error}"
+    if isinstance(error, RunFileExists | NotARun):
+        return WRONG_INPUT, str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return WRONG_INPUT, f"{error.filename}: {error.strerror}"
+    path = save_traceback(error)
+    return DEFECT, (
+        f"a defect of packtwin, not of your input ({type(error).__name__}: {error}); the traceback "
+        f"is in {path}: please report it"
+    )
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="twin",
+    help="Battery packs from the cell to the site: physics, BMS, EMS and faults in one step loop.",
+    epilog="Begin with:  twin run ev_us06_short -o demo.h5    (SCENARIO: a file, or an example's name)",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (running, scenarios, reading, plug_ins, figures):
+    module.register(app)
