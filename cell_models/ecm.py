@@ -69,21 +69,11 @@ SOC_DRIFT = 0.005
 
 @kernel
 def ecm_port(
-    ocv: float,
-    slope: float,
-    q_step: float,
-    m_x: float,
-    r0: float,
-    a1: float,
-    b1: float,
-    v1: float,
-    a2: float,
-    b2: float,
-    v2: float,
-    a3: float,
-    b3: float,
-    v3: float,
-) -> tuple[float, float]:
+    ocv: float, slope: float, q_step: float, m_x: float, r0: float,
+    a1: float, b1: float, v1: float,
+    a2: float, b2: float, v2: float,
+    a3: float, b3: float, v3: float,
+) -> tuple[float, float]:  # fmt: skip
     """Give the end-of-step line ``v = emf - r i`` of one cell.
 
     With ``z+ = z - i h/Q`` and ``v_k+ = a_k v_k + b_k i`` (exact for constant i):
@@ -345,21 +335,27 @@ def sweep_refresh(
             slope = (ocv[m + 1] - ocv[m]) / soc_step
             s_slope = (entropic[m + 1] - entropic[m]) / soc_step
             dz = soc - (soc_start + m * soc_step)
+            beyond = 0.0
             if inside_ocv == 0:
-                slope = s_slope = 0.0
+                beyond = dz - e * soc_step
                 dz = e * soc_step
             s = entropic[m] + s_slope * dz
+            edge = ocv[m] + slope * dz
+            u_slope = slope - t0 * s_slope
+            x[p + _STORED] = capacity * (
+                integral[m]
+                + dz * (ocv[m] - t0 * entropic[m] + 0.5 * u_slope * dz)
+                + beyond * (edge - t0 * s)
+            )
+            if inside_ocv == 0:  # the edge value holds
+                slope = s_slope = 0.0
             excess = temperature - t0
             x[p + _SOC_REF] = soc
             x[p + _T_REF] = temperature
-            x[p + _OCV] = ocv[m] + slope * dz + excess * s
+            x[p + _OCV] = edge + excess * s
             x[p + _OCV_SLOPE] = slope + excess * s_slope
             x[p + _S] = s
             x[p + _S_SLOPE] = s_slope
-            u_slope = slope - t0 * s_slope
-            x[p + _STORED] = capacity * (
-                integral[m] + dz * (ocv[m] - t0 * entropic[m] + 0.5 * u_slope * dz)
-            )
             j, f, _ = interval(soc, rc_start, rc_step, rc.shape[0])
             k, g, inside_T = temperature_interval(axis_K, temperature)
             x[p + _R0] = bilinear(rc, j, f, k, g, 0) * x[p + _RESISTANCE]

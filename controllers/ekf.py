@@ -107,20 +107,22 @@ def look_up(table, row, soc):
 
 
 @kernel
-def look_up_maps(maps, soc, temperature_K, c):
+def look_up_maps(maps, soc, temperature_K, start_K, step_K):
     """Return R0, R1 [ohm] and tau1 [s] at soc and temperature; the edges hold outside."""
     last = maps.shape[1] - 1
     x = min(max(soc, 0.0), 1.0) * last
     i = min(int(x), last - 1)
     f = x - i
-    y = min(max((temperature_K - c[T_START]) / c[T_STEP], 0.0), maps.shape[0] - 1.0)
+    y = min(max((temperature_K - start_K) / step_K, 0.0), maps.shape[0] - 1.0)
     j = min(int(y), maps.shape[0] - 2)
     w = y - j
     w00, w01, w10, w11 = (1.0 - w) * (1.0 - f), (1.0 - w) * f, w * (1.0 - f), w * f
-    cold, warm = maps[j], maps[j + 1]
-    r0 = w00 * cold[i, 0] + w01 * cold[i + 1, 0] + w10 * warm[i, 0] + w11 * warm[i + 1, 0]
-    r1 = w00 * cold[i, 1] + w01 * cold[i + 1, 1] + w10 * warm[i, 1] + w11 * warm[i + 1, 1]
-    tau = w00 * cold[i, 2] + w01 * cold[i + 1, 2] + w10 * warm[i, 2] + w11 * warm[i + 1, 2]
+    r0 = w00 * maps[j, i, 0] + w01 * maps[j, i + 1, 0]
+    r0 += w10 * maps[j + 1, i, 0] + w11 * maps[j + 1, i + 1, 0]
+    r1 = w00 * maps[j, i, 1] + w01 * maps[j, i + 1, 1]
+    r1 += w10 * maps[j + 1, i, 1] + w11 * maps[j + 1, i + 1, 1]
+    tau = w00 * maps[j, i, 2] + w01 * maps[j, i + 1, 2]
+    tau += w10 * maps[j + 1, i, 2] + w11 * maps[j + 1, i + 1, 2]
     return r0, r1, tau
 
 
@@ -139,79 +141,86 @@ def invert_ocv(table, ocv_V, entropic_shift_K):
 
 
 @kernel
-def predict(x, g, i, dt, a, r1, c):
-    """Move state, covariance and Coulomb count of group `g` on by one step; `x` is written.
+def predict(soc, v1, rho, p00, p01, p02, p11, p12, p22, i, dt, a, r1, capacity, q_soc, q_v1, q_rho):
+    """Move state and covariance on by one step; return both, without rho, which stays.
 
     ``soc' = soc - i dt/Q``, ``v1' = a v1 + rho b``, ``rho' = rho`` with ``b = r1 (1-a) i``: the
-    transition is F = [[1,0,0],[0,a,b],[0,0,1]] and P' = F P F^T + Q.
+    transition is F = [[1,0,0],[0,a,b],[0,0,1]] and P' = F P F^T + q dt.
 
     References
     ----------
     G. L. Plett, J. Power Sources 134 (2004) 277-292, doi:10.1016/j.jpowsour.2004.02.033.
     """
-    lost_A = 0.0
-    if i != i:  # no current at all: anything up to about 1C may have flowed
-        i, lost_A = 0.0, c[CAPACITY] / 3600.0
-    x[CHARGE, g], x[CHARGE_REST, g] = add_charge(x[CHARGE, g], x[CHARGE_REST, g], i, dt)
     b = r1 * (1.0 - a) * i
-    x[SOC, g] = x[SOC, g] - i * dt / c[CAPACITY]
-    x[V1, g] = a * x[V1, g] + x[RHO, g] * b
-    p01, p02, p11, p12, p22 = x[P01, g], x[P02, g], x[P11, g], x[P12, g], x[P22, g]
-    error_A = c[SIGMA_I] + c[SIGMA_G] * abs(i) + lost_A
-    q_soc = (error_A / c[CAPACITY]) ** 2 * c[TIME_I]
-    x[P00, g] = min(x[P00, g] + q_soc * dt, STD_MAX * STD_MAX)
-    x[P01, g] = a * p01 + b * p02
-    x[P11, g] = a * a * p11 + 2.0 * a * b * p12 + b * b * p22 + c[Q_V1] * dt
-    x[P12, g] = a * p12 + b * p22
-    x[P22, g] = min(p22 + c[Q_RHO] * dt, 1.0)
+    return (
+        soc - i * dt / capacity,
+        a * v1 + rho * b,
+        min(p00 + q_soc * dt, STD_MAX * STD_MAX),
+        a * p01 + b * p02,
+        p02,
+        a * a * p11 + 2.0 * a * b * p12 + b * b * p22 + q_v1 * dt,
+        a * p12 + b * p22,
+        min(p22 + q_rho * dt, 1.0),
+    )
 
 
 @kernel
-def correct(x, g, v, i, ocv, slope, r0, dt, c):
-    """Correct state and covariance of group `g` by a measured voltage; `x` is written.
+def correct(soc, v1, rho, p00, p01, p02, p11, p12, p22, v, ocv, slope, drop, noise):
+    """Correct state and covariance by a measured voltage; return both.
 
-    ``y = OCV(soc) - v1 - rho r0 i``, H = [slope, -1, -r0 i]; P' = P - K S K^T, kept symmetric by
-    storing its upper triangle only.
+    ``y = OCV(soc) - v1 - rho drop`` with ``drop = r0 i``, so H = [slope, -1, -drop];
+    P' = P - K S K^T, symmetric because only its upper triangle is kept.
     """
-    h0, h2 = slope, -r0 * i
-    u0 = h0 * x[P00, g] - x[P01, g] + h2 * x[P02, g]
-    u1 = h0 * x[P01, g] - x[P11, g] + h2 * x[P12, g]
-    u2 = h0 * x[P02, g] - x[P12, g] + h2 * x[P22, g]
-    drop = c[SIGMA_R] * x[RHO, g] * r0 * i
-    noise = (c[SIGMA_V] * c[SIGMA_V] + drop * drop) * max(c[TIME_V] / dt, 1.0)
-    s = h0 * u0 - u1 + h2 * u2 + noise
-    gain = (v - (ocv - x[V1, g] + x[RHO, g] * h2)) / s
-    x[SOC, g] = min(max(x[SOC, g] + u0 * gain, -0.1), 1.1)
-    x[V1, g] += u1 * gain
-    x[RHO, g] = min(max(x[RHO, g] + u2 * gain, RHO_LOW), RHO_HIGH)
-    x[P00, g] -= u0 * u0 / s
-    x[P01, g] -= u0 * u1 / s
-    x[P02, g] -= u0 * u2 / s
-    x[P11, g] -= u1 * u1 / s
-    x[P12, g] -= u1 * u2 / s
-    x[P22, g] -= u2 * u2 / s
+    u0 = slope * p00 - p01 - drop * p02
+    u1 = slope * p01 - p11 - drop * p12
+    u2 = slope * p02 - p12 - drop * p22
+    per_s = 1.0 / (slope * u0 - u1 - drop * u2 + noise)
+    innovation = (v - (ocv - v1 - rho * drop)) * per_s
+    return (
+        min(max(soc + u0 * innovation, -0.1), 1.1),
+        v1 + u1 * innovation,
+        min(max(rho + u2 * innovation, RHO_LOW), RHO_HIGH),
+        p00 - u0 * u0 * per_s,
+        p01 - u0 * u1 * per_s,
+        p02 - u0 * u2 * per_s,
+        p11 - u1 * u1 * per_s,
+        p12 - u1 * u2 * per_s,
+        p22 - u2 * u2 * per_s,
+    )
 
 
 @kernel
-def begin(x, g, v, i, table, r0, shift_K, c):
-    """Start group `g` from its first voltage, or from the stated soc; `x` is written."""
-    soc = c[SOC0]
-    if not soc >= -1.0:
-        soc = invert_ocv(table, v + r0 * i, shift_K)
-    soc += c[SOC0_OFFSET]
-    x[SOC, g], x[V1, g], x[RHO, g] = soc, 0.0, 1.0
-    x[P00, g], x[P01, g], x[P02, g] = c[SOC0_STD] ** 2, 0.0, 0.0
-    x[P11, g], x[P12, g], x[P22, g] = V1_START_STD_V**2, 0.0, RHO_START_STD**2
-    x[CHARGE, g], x[CHARGE_REST, g], x[SOC_START, g] = 0.0, 0.0, soc
+def begin_groups(x, voltage_V, temperature_K, rack_first, ocv_table, maps, c, rack_rows):
+    """Start every group that has not begun and has a voltage: from its OCV, or the stated soc.
+
+    `x` is written.
+    """
+    for r in range(len(rack_first) - 1):
+        i = rack_rows[CURRENT, r] / c[CELLS]
+        for g in range(rack_first[r], rack_first[r + 1]):
+            v, t = voltage_V[g], temperature_K[g]
+            if x[SOC, g] > -1.0 or not (v == v and i == i):
+                continue
+            if not t > 0.0:
+                t = c[T_REFERENCE]
+            soc = c[SOC0]
+            if not soc >= -1.0:
+                r0 = look_up_maps(maps, 0.5, t, c[T_START], c[T_STEP])[0]
+                soc = invert_ocv(ocv_table, v + r0 * i, t - c[T_REFERENCE])
+            soc += c[SOC0_OFFSET]
+            x[SOC, g], x[V1, g], x[RHO, g] = soc, 0.0, 1.0
+            x[P00, g], x[P01, g], x[P02, g] = c[SOC0_STD] ** 2, 0.0, 0.0
+            x[P11, g], x[P12, g], x[P22, g] = V1_START_STD_V**2, 0.0, RHO_START_STD**2
+            x[CHARGE, g], x[CHARGE_REST, g], x[SOC_START, g] = 0.0, 0.0, soc
 
 
 @kernel
-def lasting_error(drop_V, slope, c):
+def lasting_error(drop_V, slope, bias_V):
     """Return the variance of soc that no filtering removes.
 
     A steady error of sensor, OCV curve or of the drop under the mean load looks like charge.
     """
-    error_V2 = c[SIGMA_BIAS] * c[SIGMA_BIAS] + (SIGMA_DROP * drop_V) ** 2
+    error_V2 = bias_V * bias_V + (SIGMA_DROP * drop_V) ** 2
     return error_V2 / max(slope, SLOPE_FLOOR_V) ** 2
 
 
@@ -230,55 +239,67 @@ def filter_sweep(
     report,
     dt,
 ):
-    """Step every group: count, predict, correct where a voltage is valid, report.
+    """Step every group and report it; a group that has not begun is NaN.
 
-    Written: `x` (N_STATE, G), `rack_rows`, `derived` (N_DERIVED, G) and `report` (3, G): soc, its
-    standard deviation, counted soc. Not started groups stay NaN.
+    An unknown current is taken as zero, with an error of about 1C. Written: `x` (N_STATE, G),
+    `rack_rows`, `derived` (N_DERIVED, G) and `report` (3, G): soc, its standard deviation, counted
+    soc.
     """
+    begin_groups(x, voltage_V, temperature_K, rack_first, table, maps, c, rack_rows)
+    capacity, t_reference, t_start, t_step = c[CAPACITY], c[T_REFERENCE], c[T_START], c[T_STEP]
+    sigma_i, sigma_g, time_i, q_v1, q_rho = c[SIGMA_I], c[SIGMA_G], c[TIME_I], c[Q_V1], c[Q_RHO]
+    variance_v, sigma_r, bias_V = c[SIGMA_V] ** 2, c[SIGMA_R], c[SIGMA_BIAS]
+    stretch = max(c[TIME_V] / dt, 1.0) if dt > 0.0 else 1.0
+    per_bleed = 1.0 / (c[BLEED] * c[CELLS])
     for r in range(len(rack_first) - 1):
         rack_A = rack_rows[CURRENT, r] / c[CELLS]
         lowest, highest, total, tau_sum = math.inf, -math.inf, 0.0, 0.0
+        sigma_A = sigma_i if rack_A == rack_A else capacity / 3600.0
+        known_A = rack_A if rack_A == rack_A else 0.0
         for g in range(rack_first[r], rack_first[r + 1]):
-            v, t = voltage_V[g], temperature_K[g]
-            if not t > 0.0:
-                t = c[T_REFERENCE]
-            shift_K = t - c[T_REFERENCE]
-            i = rack_A
+            soc, v1, rho = x[SOC, g], x[V1, g], x[RHO, g]
+            if not soc > -1.0:
+                report[0, g], report[1, g], report[2, g] = math.nan, math.nan, math.nan
+                derived[OCV, g], derived[R0, g], total = math.nan, math.nan, math.nan
+                continue
+            v, t, i = voltage_V[g], temperature_K[g], known_A
+            t = t if t > 0.0 else t_reference
             if bleeding[g] != 0 and v == v:
-                i += v / (c[BLEED] * c[CELLS])
-            is_measured = v == v and i == i
-            is_running = x[SOC, g] > -1.0
-            r0, r1, tau = look_up_maps(maps, x[SOC, g] if is_running else 0.5, t, c)
-            tau_sum += tau
-            if not is_running:
-                if not is_measured:
-                    report[0, g], report[1, g], report[2, g] = math.nan, math.nan, math.nan
-                    derived[OCV, g], derived[R0, g] = math.nan, math.nan
-                    total = math.nan
-                    continue
-                begin(x, g, v, i, table, r0, shift_K, c)
-            elif dt > 0.0:
-                predict(x, g, i, dt, math.exp(-dt / tau), r1, c)
-            soc = x[SOC, g]
+                i += v * per_bleed
+            r0, r1, tau = look_up_maps(maps, soc, t, t_start, t_step)
+            p00, p01, p02 = x[P00, g], x[P01, g], x[P02, g]
+            p11, p12, p22 = x[P11, g], x[P12, g], x[P22, g]
+            charge, rest = x[CHARGE, g], x[CHARGE_REST, g]
+            if dt > 0.0:
+                charge, rest = add_charge(charge, rest, i, dt)
+                error = (sigma_A + sigma_g * abs(i)) / capacity
+                soc, v1, p00, p01, p02, p11, p12, p22 = predict(
+                    soc, v1, rho, p00, p01, p02, p11, p12, p22,
+                    i, dt, math.exp(-dt / tau), r1, capacity, error * error * time_i, q_v1, q_rho,
+                )  # fmt: skip
             ocv, slope = look_up(table, 0, soc)
-            ocv += shift_K * look_up(table, 1, soc)[0]
-            if is_running and is_measured and dt > 0.0:
-                correct(x, g, v, i, ocv, slope, r0, dt, c)
-                ocv += slope * (x[SOC, g] - soc)
-                soc = x[SOC, g]
-            lasting = lasting_error(x[V1, g] * (1.0 + r0 / r1), slope, c)
+            ocv += (t - t_reference) * look_up(table, 1, soc)[0]
+            if dt > 0.0 and rack_A == rack_A and v == v:
+                before, drop = soc, r0 * i
+                noise = (variance_v + (sigma_r * rho * drop) ** 2) * stretch
+                soc, v1, rho, p00, p01, p02, p11, p12, p22 = correct(
+                    soc, v1, rho, p00, p01, p02, p11, p12, p22, v, ocv, slope, drop, noise
+                )
+                ocv += slope * (soc - before)
+            lasting = lasting_error(v1 * (1.0 + r0 / r1), slope, bias_V)
+            x[SOC, g], x[V1, g], x[RHO, g] = soc, v1, rho
+            x[P00, g], x[P01, g], x[P02, g] = p00, p01, p02
+            x[P11, g], x[P12, g], x[P22, g] = p11, p12, p22
+            x[CHARGE, g], x[CHARGE_REST, g] = charge, rest
             derived[OCV, g], derived[SLOPE, g] = ocv, slope
-            derived[R0, g], derived[R1, g] = x[RHO, g] * r0, x[RHO, g] * r1
-            report[0, g] = soc
-            report[1, g] = min(math.sqrt(x[P00, g] + lasting), STD_MAX)
-            report[2, g] = counted_soc(
-                x[SOC_START, g], x[CHARGE, g], x[CHARGE_REST, g], c[CAPACITY]
-            )
+            derived[R0, g], derived[R1, g] = rho * r0, rho * r1
+            report[0, g], report[1, g] = soc, min(math.sqrt(p00 + lasting), STD_MAX)
+            report[2, g] = counted_soc(x[SOC_START, g], charge, rest, capacity)
             lowest, highest = min(lowest, soc), max(highest, soc)
-            total += soc
+            total, tau_sum = total + soc, tau_sum + tau
         n = rack_first[r + 1] - rack_first[r]
         finish_rack(rack_rows, r, lowest, highest, total, n, table, c)
-        rack_rows[TAU, r] = tau_sum / n
+        rack_rows[TAU, r] = max(tau_sum / n, 1.0)
 
 
 @kernel

@@ -7,7 +7,7 @@ def main() -> None:
     """Run the command line."""
     from twin.cli.app import app
 
-    app()
+    app(prog_name="twin")
 
 
 if __name__ == "__main__":

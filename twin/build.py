@@ -30,7 +30,7 @@ from twin.engine import NOTICES, Clock, Engine, seconds_to_ticks
 from twin.environment import build_environment
 from twin.faults import FaultInjector
 from twin.ledger import Ledger
-from twin.load import load_scenario
+from twin.load import load_scenario, problem_in
 from twin.problems import Problem, ScenarioError
 from twin.recorder import NullRecorder
 from twin.registry import PlugInError, resolve
@@ -67,7 +67,11 @@ def build(scenario: Scenario | str | Path) -> Engine:
     declare_overlay(schema, parts.topology, sensors.n)
     declare_commands(schema, parts.pack)
     injector = FaultInjector(
-        scenario.faults, scenario.site, scenario.sensors.temperature, sensors, parts.plant.spec.wiring
+        scenario.faults,
+        scenario.site,
+        scenario.sensors.temperature,
+        sensors,
+        parts.plant.spec.wiring,
     )
     injector.declare(schema)
     ledger = Ledger(parts.plant)
@@ -85,12 +89,13 @@ class Parts:
     """The plug-ins and constants of a scenario; raises with every problem at once."""
 
     def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
         self._problems: list[Problem] = []
         spec = pack_spec(scenario)
         self.topology = build_topology(spec.size, spec.layout)
         self.sensors = Sensors(sensors_spec(scenario), self.topology, scenario.seed)
         folder = scenario.directory
-        params = self._try("cell.parameters", scenario.cell.parameters, load_params, scenario)
+        params = self._try("cell.parameters", load_params, scenario)
         factories = {}
         for key, kind, name in (
             ("cell.model", "cell_models", scenario.cell.model),
@@ -98,34 +103,28 @@ class Parts:
             ("bms.use", "bms", scenario.bms.use),
             ("ems.use", "ems", scenario.ems.use),
         ):
-            factories[kind] = self._try(key, name, resolve, kind, name, folder)
+            factories[kind] = self._try(key, resolve, kind, name, folder)
         self._stop_if_wrong()
         self.params: EcmParams = params
         self.pack = pack_map(scenario, params, self.topology, self.sensors)
-        model = self._try(
-            "cell.model", scenario.cell.model, factories["cell_models"], params, self.topology.n_cells
-        )
-        converter = self._try("pcs.use", scenario.pcs.use, factories["pcs"], pcs_spec(scenario))
-        self.bms = self._try(
-            "bms.options", scenario.bms.use, factories["bms"], self.pack, _options(scenario.bms)
-        )
-        self.ems = self._try(
-            "ems.options", scenario.ems.use, factories["ems"], self.pack, _options(scenario.ems)
-        )
+        model = self._try("cell.model", factories["cell_models"], params, self.topology.n_cells)
+        converter = self._try("pcs.use", factories["pcs"], pcs_spec(scenario))
+        self.bms = self._try("bms.options", factories["bms"], self.pack, _options(scenario.bms))
+        self.ems = self._try("ems.options", factories["ems"], self.pack, _options(scenario.ems))
         self._stop_if_wrong()
         self.plant = Plant(spec, self.topology, model, converter, scenario.seed)
         self.plant.cell_voltage_max_V = params.voltage_max_V
 
-    def _try(self, key: str, value: Any, make: Callable[..., Any], *arguments: Any) -> Any:
+    def _try(self, key: str, make: Callable[..., Any], *arguments: Any) -> Any:
         """Call `make`; note what goes wrong under the key path."""
         try:
             return make(*arguments)
         except Exception as error:  # anything a plug-in's constructor raises is wrong input
-            kind = "" if isinstance(error, PlugInError | ValueError) else f"{type(error).__name__}: "
-            text = " ".join(str(error).split())
-            self._problems.append(
-                Problem(source="", key_path=key, line=None, value=value, message=f"{kind}{text}")
+            kind = (
+                "" if isinstance(error, PlugInError | ValueError) else f"{type(error).__name__}: "
             )
+            text = " ".join(str(error).split())
+            self._problems.append(problem_in(self._scenario, key, f"{kind}{text}"))
             return None
 
     def _stop_if_wrong(self) -> None:
@@ -155,7 +154,8 @@ def _assemble(
     bms_port.bind(
         state.view("bms"), state.view("sensors"), state.view("switchgear"), state.view("ems")
     )
-    ems_port.bind(state.view("ems"), state.view("bms"))
+    bus = parts.sensors.slices["bus_voltage_V"].start
+    ems_port.bind(state.view("ems"), state.view("bms"), state.view("sensors"), bus)
     engine = Engine(
         clock=clock(scenario),
         plant=parts.plant,
@@ -331,4 +331,3 @@ def pack_map(
         bleed_resistance_ohm=scenario.wiring.bleed_resistance,
         contactor_delay_s=scenario.wiring.contactor.delay,
     )
-

@@ -97,6 +97,10 @@ def _truth(engine: Engine) -> list[RecordedChannel]:
             "heat released by the cell itself, its short and joint apart",
         ),
         _channel(
+            "truth/cell_validity", engine.ledger.validity, "cell", dtype="u1",
+            text="0 inside all tables, 1 soc outside, 2 temperature outside, 3 both: edge held",
+        ),
+        _channel(
             "truth/group_voltage_V", net.group_voltage_V, "group", "V", "voltage of the group"
         ),
         _channel(

@@ -31,6 +31,7 @@ from controllers.ports import (
 from packs.sensors import KINDS, Sensors
 from packs.state import Schema, State
 from twin.run_layout import Event
+from twin.watchdog import watchdog_for
 
 STALE_S = 3.0
 """Limits older than this count as zero (ems.md section 3, default of the handshake, assumed)."""
@@ -88,6 +89,7 @@ class BmsPort:
         self.bms = bms
         self.pack = pack
         self._emit = emit
+        self._watchdog = watchdog_for(bms)
         self.memory = plug_in_state(bms.fields, "bms")
         self._view = self.memory.view("bms")
         self._value = np.full(sensors.n, np.nan)
@@ -133,7 +135,8 @@ class BmsPort:
         if self.out.lost[0]:
             return
         try:
-            command = self.bms.step(message.time_s, message, self._view)
+            with self._watchdog:
+                command = self.bms.step(message.time_s, message, self._view)
             self.accept(tick, command)
         except Exception as error:  # any defect of a plug-in is a lost controller
             self.lose(tick, f"{type(error).__name__}: {error}")
@@ -214,6 +217,7 @@ class EmsPort:
         self.ems = ems
         self._pack = pack
         self._emit = emit
+        self._watchdog = watchdog_for(ems)
         self.memory = plug_in_state(ems.fields, "ems")
         self._view = self.memory.view("ems")
         groups = int(np.diff(pack.rack_first_group).max())
@@ -222,13 +226,15 @@ class EmsPort:
         self.inputs = EmsInputs(pcs_rated_W=pcs_rated_W)
         self.reasons: dict[int, str] = {}
 
-    def bind(self, out: Any, bms_out: Any) -> None:
-        """Take the views on the commands in force."""
+    def bind(self, out: Any, bms_out: Any, sensors_view: Any, bus: int) -> None:
+        """Take the views on the commands in force and on the bus voltage as measured."""
         self.out = out
         self._bms_out = bms_out
+        self._sensors = sensors_view
+        self._bus = bus
 
     def fill(
-        self, tick: int, unix_start_s: float, site: Any, measured: Measurements, pcs_power_W: float
+        self, tick: int, unix_start_s: float, site: Any, pcs_power_W: float
     ) -> EmsInputs:
         """Copy limits, status and site into the message."""
         inputs, bms = self.inputs, self._bms_out
@@ -242,8 +248,7 @@ class EmsPort:
         else:
             inputs.charge_limit_A[:] = bms.limit_A[SITE, CHARGE]
             inputs.discharge_limit_A[:] = bms.limit_A[SITE, DISCHARGE]
-        bus = measured.bus_voltage_V
-        bus_V = float(bus.value[0]) if len(bus.value) and bus.valid[0] else float("nan")
+        bus_V = float(self._sensors.value[self._bus])
         inputs.bus_voltage_V = bus_V
         inputs.voltage_min_V, inputs.voltage_max_V = self._plausible(bus_V)
         inputs.is_connected = any(minus and plus for minus, _, plus in bms.coil.tolist())
@@ -275,7 +280,9 @@ class EmsPort:
         if self.out.lost[0]:
             return
         try:
-            self.accept(self.ems.step(message.time_s, message, self._view))
+            with self._watchdog:
+                command = self.ems.step(message.time_s, message, self._view)
+            self.accept(command)
         except Exception as error:  # any defect of a plug-in is a lost controller
             self.accept(EmsCommand(mode=EmsMode.STOP, reason="EMS lost"))
             self.out.lost[0] = 1

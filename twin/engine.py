@@ -94,6 +94,11 @@ class Engine:
         self._engine_view = state.view("engine")
         self.truth_sources = _truth_sources(plant, sensors)
 
+    def cell_soc(self) -> NDArray[np.float64]:
+        """Return the true state of charge of every cell now, float64 (n_cells,)."""
+        self.ledger.observe()
+        return self.ledger.soc.copy()
+
     def emit(self, event: Event) -> None:
         """Note an event."""
         self.events.append(event)
@@ -142,6 +147,8 @@ class Engine:
         control.ambient_K[0] = site.ambient_K
         inlet = self.plant.spec.thermal.coolant_inlet_K
         control.inlet_K[0] = site.ambient_K if inlet is None else inlet
+        if self.injector.watches_soc:
+            self.ledger.observe()
         for change in self.injector.update(tick):
             self.plant.alert(tick)
             fault = self.injector.faults[change.fault]
@@ -183,8 +190,7 @@ class Engine:
             port.accept(command)
             return
         power = float(self.plant.pcs_view.ac_power_W[0])
-        measured = self.bms_port.measurements
-        port.run(tick, port.fill(tick, self.clock.unix_start_s, self.site, measured, power))
+        port.run(tick, port.fill(tick, self.clock.unix_start_s, self.site, power))
 
     def actuate(self, tick: int) -> None:
         """Hand the commands in force to the plant."""

@@ -92,6 +92,7 @@ class FaultInjector:
         self._sensors = sensors
         self._wiring = wiring
         self._injections: list[Injection] = []
+        self.watches_soc = any(f.when and f.when.channel == "truth/cell_soc" for f in faults)
 
     def declare(self, schema: Schema) -> None:
         """Declare which faults are active, and since when their trigger holds."""

@@ -66,13 +66,13 @@ class Ledger:
 
     def open(self) -> None:
         """Take stock before the first step."""
-        self._observe()
+        self.observe()
         self._view.start[:] = self._stock()
         self._view.start_charge_As[:] = self._charge()
 
     def close(self) -> None:
         """Strike the balance now; `values` holds every term."""
-        self._observe()
+        self.observe()
         plant = self._plant
         flow = dict(zip(FLOWS, plant.flows.total + plant.flows.low, strict=True))
         stock = self._stock()
@@ -101,7 +101,8 @@ class Ledger:
         """Return the terms of the last `close` by name."""
         return dict(zip(TERMS, (float(v) for v in self.values), strict=True))
 
-    def _observe(self) -> None:
+    def observe(self) -> None:
+        """Ask the cells for soc, OCV, stored energy and validity."""
         self._plant.model.observe(
             self._plant.cells.lanes, self.soc, self.ocv_V, self.stored_J, self.validity
         )

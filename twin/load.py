@@ -22,7 +22,7 @@ from twin.consistency import Parts, inconsistencies
 from twin.environment import environment_problems
 from twin.problems import KeyPath, Problem, ScenarioError, explain, value_at
 from twin.profiles import ProfileProblem
-from twin.scenario import Scenario
+from twin.scenario import Origin, Scenario
 from twin.scenario_faults import Fault
 
 _DEPTH_MAX = 20  # of nesting: the deepest scenario has five levels
@@ -111,7 +111,28 @@ def parse_scenario(
     found = environment_problems(parts, home)
     if found or document.problems:
         raise ScenarioError(document.sort([*document.problems, *document.of_profiles(found)]))
-    return scenario.located(document.resolved_text(), home)
+    origin = Origin(source, text, tuple(overrides))
+    return scenario.located(document.resolved_text(), home, origin)
+
+
+def problem_in(scenario: Scenario, key_path: str, message: str) -> Problem:
+    """Return a problem that was found while building, at its line of the file or its override.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A valid one.
+    key_path : str
+        As in ``"bms.use"``.
+    message : str
+        What is wrong, what was expected, and the remedy.
+    """
+    path: KeyPath = tuple(int(key) if key.isdigit() else key for key in key_path.split("."))
+    if scenario.origin is None:
+        return Problem(source="", key_path=key_path, line=None, value=None, message=message)
+    document = _Document(scenario.origin.source, scenario.origin.text)
+    document.override(scenario.origin.overrides)
+    return document.problem(path, value_at(document.plain, path), message)
 
 
 def _whole_file(source: str, message: str, line: int | None = None) -> Problem:

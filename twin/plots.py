@@ -1,7 +1,7 @@
 """Drawing: style, envelopes, time axes, and the two pictures that stand alone.
 
 `overview` is what ``Run.plot()`` shows, `show_pack` draws a pack before it runs. The report's
-figures are in `twin.report_figures`, the pack's in `twin.plots_pack`; both draw through this module,
+figures are in `twin.report_figures`, the pack's in `twin.plots_pack`; both draw with this module,
 the only one that knows matplotlib. No pyplot: nothing global changes, and no window opens.
 """
 

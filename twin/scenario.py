@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +33,15 @@ from twin.scenario_sections import (
 )
 
 DEFAULT_ALERT_STEP_S = 0.1  # DESIGN.md, section 4, Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a scenario was read from, so that problems found later name file and line."""
+
+    source: str
+    text: str
+    overrides: tuple[str, ...]
 
 
 def _start(value: Any) -> datetime:
@@ -65,6 +75,8 @@ class Scenario(Section):
         Digest of `text`.
     directory : Path
         Where relative paths of the scenario start.
+    origin : Origin or None
+        The file and the overrides that it was read from.
     """
 
     name: Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -89,6 +101,7 @@ class Scenario(Section):
 
     _text: str = PrivateAttr(default="")
     _directory: Path = PrivateAttr(default_factory=Path.cwd)
+    _origin: Origin | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Scenario:
@@ -121,8 +134,13 @@ class Scenario(Section):
         offset = self.start.utcoffset()
         return 0.0 if offset is None else offset.total_seconds()
 
-    def located(self, text: str, directory: Path) -> Scenario:
+    @property
+    def origin(self) -> Origin | None:
+        """The file and the overrides that it was read from."""
+        return self._origin
+
+    def located(self, text: str, directory: Path, origin: Origin | None = None) -> Scenario:
         """Return this scenario with the text it came from and the directory of its paths."""
         copy = self.model_copy()
-        copy._text, copy._directory = text, directory
+        copy._text, copy._directory, copy._origin = text, directory, origin
         return copy

@@ -5,9 +5,9 @@ on which a BMS engineer characterises a cell: from then on the BMS knows only it
 
 The reduction keeps the final resistance (R0 + sum of the R) and fits the one pair to the step
 response between 0.5 and 600 s, equally weighted per decade (least squares). What of the fast pair is
-over before a driving pulse ends goes into R0. Matching moments instead (final value and area) keeps
-R0 but misses the first 30 s; the filter then learns a resistance 15 % too high on US06, which costs
-1 point of state of charge.
+over before a driving pulse ends goes into R0. Matching moments instead (final value and area) misses
+the first 30 s; the filter then learns a resistance 15 % too high on US06, which costs 1 point of
+state of charge.
 """
 
 from __future__ import annotations

@@ -130,10 +130,10 @@ def read_time(option: str, text: str) -> int:
     UserError
         With the option's name and what was expected.
     """
-    from twin.units import TIME, UnitError, parse_quantity, ticks
+    from twin.units import DURATION, UnitError, parse_quantity, ticks
 
     try:
-        return ticks(parse_quantity(text, TIME))
+        return ticks(parse_quantity(text, DURATION))
     except (UnitError, ValueError) as error:
         raise UserError(f"{option} {text!r}: {error}") from None
 

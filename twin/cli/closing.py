@@ -1,0 +1,95 @@
+"""The small table at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from twin.cli.screen import duration, facts, say, stdout
+
+ZERO_CELSIUS_K = 273.15
+
+
+def show_closing(found: dict[str, Any]) -> None:
+    """Print how a run ended and what to type next."""
+    stdout().print(facts(closing_rows(found)))
+    say(f"Next:  twin report {found['file']}")
+
+
+def closing_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the lines of the table.
+
+    Parameters
+    ----------
+    found : dict
+        Of `twin.results.summary`; with ``simulated_s``, ``run_s``, ``wall_s`` and
+        ``times_real_time`` right after a run.
+    """
+    return [row for row in _rows(found) if row[1]]
+
+
+def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "ended", f"{found['ended']}, after {duration(found['duration_s'])} in {found['rows']} rows"
+    yield "peak temperature", extreme(found["peak_temperature"], "°C", ZERO_CELSIUS_K)
+    yield "lowest cell voltage", extreme(found["min_voltage"], "V")
+    yield "highest cell voltage", extreme(found["max_voltage"], "V")
+    yield "SOC error of the BMS", soc_error(found["soc_error"])
+    yield "events", events(found["events"])
+    yield "first alarm", first_alarm(found["first_alarm"])
+    yield "energy residual", residual(
+        found["energy_residual_J"], "J", found["energy_residual_relative"], "throughput"
+    )
+    yield "charge residual", residual(
+        found["charge_residual_As"], "A·s", found.get("charge_residual"), "charge"
+    )
+    if "wall_s" in found:
+        yield "wall time", (
+            f"{duration(found['wall_s'])}, of which {duration(found['run_s'])} running at "
+            f"{found['times_real_time']:,.0f} × real time"
+        )
+    yield "file", found["file"]
+
+
+def extreme(found: dict[str, Any] | None, unit: str, offset: float = 0.0) -> str:
+    """Return an extreme value with where and when."""
+    if found is None:
+        return ""
+    digits = 1 if offset else 3
+    value = f"{found['value'] - offset:.{digits}f} {unit}"
+    return f"{value} in {found['where']} at {duration(found['time_s'])}"
+
+
+def soc_error(found: dict[str, Any] | None) -> str:
+    """Return the error of the SOC estimate, in points."""
+    if not found or not found.get("overall"):
+        return ""
+    text = _points(found["overall"])
+    late = found.get("after_10_min")
+    return f"{text}; after 10 min {_points(late)}" if late else text
+
+
+def _points(error: dict[str, float]) -> str:
+    return f"RMSE {error['rmse']:.2f}, max {error['max']:.2f} points"
+
+
+def events(counts: dict[str, int]) -> str:
+    """Return how many events of each severity there were."""
+    return ", ".join(f"{n} {name}" for name, n in counts.items()) or "none"
+
+
+def first_alarm(alarm: dict[str, Any] | None) -> str:
+    """Return the first alarm in words."""
+    if alarm is None:
+        return "none"
+    text = alarm["text"] or alarm["code"]
+    where = alarm["component"]
+    place = f" ({where})" if where and where != "site" and where not in text else ""
+    return f"{duration(alarm['time_s'])}: {text}{place} [{alarm['source']}, {alarm['severity']}]"
+
+
+def residual(value: float | None, unit: str, relative: float | None, of_what: str) -> str:
+    """Return a residual, absolute and relative."""
+    if value is None:
+        return ""
+    text = f"{value:.2g} {unit}"
+    return text if relative is None else f"{text}, {relative:.1g} of the {of_what}"

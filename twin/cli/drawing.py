@@ -1,0 +1,172 @@
+"""What `twin show` says about a pack: sizes, numbers, heat paths, sensors, and a module in letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twin.cli.screen import duration
+
+if TYPE_CHECKING:
+    from twin.engine import Engine
+    from twin.scenario import Scenario
+
+MARK = "*"
+"""Stands beside a cell that carries a thermistor."""
+WIDTH = 100
+"""Columns of text that a drawing may take."""
+
+
+def pack_facts(engine: Engine, scenario: Scenario) -> dict[str, Any]:
+    """Return the numbers of a pack as it was built, JSON-ready.
+
+    Returns
+    -------
+    dict
+        Sizes; ``voltage_V`` (nominal, min, max), ``charge_Ah``, ``energy_Wh`` of the site at the
+        reference temperature; neighbours per cell; sensors by kind; faults.
+    """
+    top, params = engine.plant.topology, engine.plant.model.params
+    in_series = top.n_groups // top.n_racks
+    nominal_V = float(np.trapezoid(params.ocv_V, params.ocv_soc))  # mean over the rated window
+    charge_Ah = params.capacity_As / 3600.0 * top.cells_per_group * top.n_racks
+    neighbours = np.bincount(np.concatenate([top.edge_a, top.edge_b]), minlength=top.n_cells)
+    count, cells = np.unique(neighbours, return_counts=True)
+    return {
+        "name": scenario.name,
+        "cells": top.n_cells,
+        "racks": top.n_racks,
+        "modules_per_rack": top.n_modules // top.n_racks,
+        "groups_per_module": top.n_groups // top.n_modules,
+        "cells_per_group": top.cells_per_group,
+        "groups_in_series": in_series,
+        "cell": params.name,
+        "voltage_V": {
+            "nominal": nominal_V * in_series,
+            "min": params.voltage_min_V * in_series,
+            "max": params.voltage_max_V * in_series,
+        },
+        "charge_Ah": charge_Ah,
+        "energy_Wh": charge_Ah * nominal_V * in_series,
+        "neighbours": {int(n): int(k) for n, k in zip(count, cells, strict=True)},
+        "sensors": {kind: at.stop - at.start for kind, at in engine.sensors.slices.items()},
+        "thermistor_cells": engine.sensors.temperature_cell.tolist(),
+        "faults": [fault.name for fault in scenario.faults],
+        "layout": module_drawing(engine),
+    }
+
+
+def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """Yield the lines of the table: sizes, numbers, wiring, heat, periods."""
+    sizes = [
+        _count(found["racks"], "rack", "in parallel"),
+        _count(found["modules_per_rack"], "module", "in series"),
+        _count(found["groups_per_module"], "group", "in series"),
+        _count(found["cells_per_group"], "cell", "in parallel"),
+    ]
+    yield "pack", " × ".join(sizes) + f" = {found['cells']:,} cells"
+    volts = found["voltage_V"]
+    yield "voltage", (
+        f"{volts['nominal']:.1f} V nominal, {volts['min']:.1f} to {volts['max']:.1f} V "
+        f"({found['groups_in_series']} groups in series)"
+    )
+    yield "charge, energy", f"{found['charge_Ah']:.3g} Ah, {_energy(found['energy_Wh'])}"
+    cell = scenario.cell
+    spread = cell.spread
+    yield "cells", (
+        f"{scenario.cell.model} {found['cell']}, from SOC {100 * cell.initial_soc:g} % "
+        f"at {cell.initial_temperature - 273.15:.4g} °C; spread of capacity "
+        f"{100 * spread.capacity:g} %, resistance {100 * spread.resistance:g} %, SOC "
+        f"{100 * spread.initial_soc:g} points"
+    )
+    several = (f"{k:,} cells have {n}" for n, k in found["neighbours"].items())
+    yield "neighbours", ", ".join(several) + f"; {scenario.thermal.neighbour_conductance:g} W/K each"
+    yield "heat paths", _heat_paths(scenario)
+    wiring = scenario.wiring
+    yield "wiring", (
+        f"joint {1e3 * wiring.joint_resistance:g} mΩ per cell, busbar "
+        f"{1e3 * wiring.link_resistance:g} mΩ, rack {1e3 * wiring.rack_resistance:g} mΩ, fuse "
+        f"{wiring.fuse.rating:g} A, balancing {wiring.bleed_resistance:g} Ω"
+    )
+    yield "PCS", f"{scenario.pcs.use}, {scenario.pcs.rated_power / 1000.0:g} kW"
+    yield "controllers", (
+        f"BMS {scenario.bms.use} every {duration(scenario.bms.period)}, "
+        f"EMS {scenario.ems.use} every {duration(scenario.ems.period)}"
+    )
+    record = scenario.record
+    yield "periods", (
+        f"plant step {duration(scenario.step)} (alert {duration(scenario.alert_step)}), rows every "
+        f"{duration(record.period)}, states every {duration(record.checkpoint)}, "
+        f"{duration(scenario.duration)} in all"
+    )
+    yield "faults", "; ".join(_fault(fault) for fault in scenario.faults) or "none"
+
+
+def _count(n: int, word: str, how: str) -> str:
+    return f"{n} {word}s {how}" if n > 1 else f"1 {word}"
+
+
+def _energy(energy_Wh: float) -> str:
+    return f"{energy_Wh / 1000.0:.3g} kWh" if energy_Wh >= 1000.0 else f"{energy_Wh:.3g} Wh"
+
+
+def _heat_paths(scenario: Scenario) -> str:
+    thermal = scenario.thermal
+    inlet = thermal.coolant.inlet_temperature
+    entry = "ambient temperature" if inlet == "ambient" else f"{float(inlet) - 273.15:.4g} °C"
+    return (
+        f"cell to plate {thermal.plate.cell_conductance:g} W/K, plate to coolant "
+        f"{thermal.plate.coolant_conductance:g} W/K per group, cell to air "
+        f"{thermal.ambient_conductance:g} W/K; coolant {thermal.coolant.flow:g} kg/s per rack, from "
+        f"module to module, entering at {entry}"
+    )
+
+
+def _fault(fault: Any) -> str:
+    when = "on a trigger" if fault.from_ is None else f"from {duration(fault.from_)}"
+    at = getattr(fault, "at", None)
+    keys = ("rack", "module", "group", "cell", "sensor")
+    place = ", ".join(f"{k} {getattr(at, k)}" for k in keys if getattr(at, k, None) is not None)
+    return f"{fault.name} ({fault.kind}{' at ' + place if place else ''}, {when})"
+
+
+def sensor_rows(engine: Engine, scenario: Scenario) -> Iterator[tuple[str, str, str]]:
+    """Yield what is measured: kind, how many, and where with the data sheet in short."""
+    top = engine.plant.topology
+    thermistors = scenario.sensors.temperature
+    homes = {
+        "group_voltage_V": "one per group",
+        "temperature_K": f"{thermistors.count} per {thermistors.per}, marked {MARK} below",
+        "bus_voltage_V": "on the DC bus",
+        "ambient_K": "in the air",
+    }
+    for kind, at in engine.sensors.slices.items():
+        n = at.stop - at.start
+        if n:
+            yield kind, str(n), homes.get(kind, "one per rack")
+    yield "cells without thermistor", str(top.n_cells - len(engine.sensors.temperature_cell)), ""
+
+
+def module_drawing(engine: Engine) -> list[str]:
+    """Return one module seen from above in letters: the group's number, a mark at a thermistor."""
+    top = engine.plant.topology
+    cells = np.flatnonzero(top.cell_module == 0)
+    x, y = (_grid(values[cells]) for values in (top.cell_x_m, top.cell_y_m))
+    groups = top.cell_group[cells] + 1
+    marked = np.isin(cells, engine.sensors.temperature_cell)
+    width = len(str(groups.max())) + 2
+    drawing = [[" " * width] * (int(x.max()) + 1) for _ in range(int(y.max()) + 1)]
+    for i, j, group, mark in zip(x, y, groups, marked, strict=True):
+        drawing[j][i] = f"{group:>{width - 1}}{MARK if mark else ' '}"
+    room = WIDTH // width
+    lines = ["".join(row[:room]).rstrip() + (" …" if len(row) > room else "") for row in drawing]
+    return lines
+
+
+def _grid(position_m: Any) -> Any:
+    """Return positions as whole steps of the grid."""
+    steps = np.diff(np.unique(position_m))
+    pitch = float(steps.min()) if steps.size else 1.0
+    return np.rint((position_m - position_m.min()) / pitch).astype(int)

@@ -1,0 +1,146 @@
+"""`twin inspect`, `report` and `compare`: commands that read run files."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twin.cli.screen import JsonFlag, UserError, duration, facts, grid, say, say_json, stdout
+
+if TYPE_CHECKING:
+    from twin.results import Run
+
+PANEL = "Look"
+EVENTS_SHOWN = 12
+
+RunFile = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A run file.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("inspect", rich_help_panel=PANEL)(inspect)
+    app.command("report", rich_help_panel=PANEL)(report)
+    app.command("compare", rich_help_panel=PANEL)(compare)
+
+
+def inspect(run_file: RunFile, as_json: JsonFlag = False) -> None:
+    """Say what a run file holds, how it ended, and its energy residual."""
+    from twin.results import open_run, summary
+
+    with open_run(run_file) as run:
+        found = {**summary(run), "charge_residual": run.ledger.get("charge_residual")}
+        if as_json:
+            say_json(_as_dict(run, found))
+            return
+        from twin.cli.closing import closing_rows
+
+        stdout().print(facts([*_origin(run), *closing_rows(found)], title=str(run.path)))
+        stdout().print(_contents(run))
+        _show_faults(run)
+        _show_events(run)
+
+
+def _origin(run: Run) -> Iterator[tuple[str, str]]:
+    about = run.attributes
+    yield "scenario", f"{about.get('scenario_name', '?')} (seed {about.get('seed', '?')})"
+    if "parent" in about:
+        yield "forked from", f"{about['parent']} at {duration(float(about['fork_s']))}"
+    yield "created", str(about.get("created", "?"))
+    yield "pack", ", ".join(f"{a.size} × {a.name}" for a in run.axes.values())
+    stored = [time_s for time_s, _ in run.checkpoints]
+    if stored:
+        span = f"{duration(stored[0])} to {duration(stored[-1])}"
+        yield "stored states", f"{len(stored)}, from {span}: `twin fork` starts anywhere"
+    elif about.get("forkable") == "false":
+        yield "stored states", "none: a plug-in is not forkable, so forks rerun from the start"
+
+
+def _contents(run: Run) -> Any:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for spec in run.channels.values():
+        groups[spec.group].append(spec.name + (f"[{spec.axis}]" if spec.axis else ""))
+    from rich.text import Text
+
+    table = grid("group", "channels over time")
+    for name in sorted(groups, key=lambda g: ("truth measured bms ems pcs".find(g) < 0, g)):
+        table.add_row(f"/{name}", Text(" ".join(sorted(groups[name]))))
+    return table
+
+
+def _show_faults(run: Run) -> None:
+    for fault in run.faults:
+        size = "" if fault.magnitude != fault.magnitude else f", {fault.magnitude:g} {fault.unit}"
+        when = "on a trigger" if fault.from_s != fault.from_s else f"from {duration(fault.from_s)}"
+        say(f"answer key: {fault.name} ({fault.kind}{size}) at {fault.component}, {when}")
+
+
+def _show_events(run: Run) -> None:
+    for event in run.events[:EVENTS_SHOWN]:
+        place = f" {event.component}:" if event.component else ""
+        text = event.text or f"{event.code} {event.transition}"
+        say(f"{duration(event.time_s):>14}  {event.severity:8} {event.source:7}{place} {text}")
+    left = len(run.events) - EVENTS_SHOWN
+    if left > 0:
+        say(f"… and {left} more events; `twin inspect --json` lists them all")
+
+
+def _as_dict(run: Run, found: dict[str, Any]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        **found,
+        "attributes": {k: v for k, v in run.attributes.items() if k != "state_layout"},
+        "axes": {axis.name: axis.size for axis in run.axes.values()},
+        "channels": {
+            path: {"axis": s.axis, "unit": s.unit, "long_name": s.long_name, "dtype": s.dtype}
+            for path, s in run.channels.items()
+        },
+        "ledger": run.ledger,
+        "answer_key": [asdict(fault) for fault in run.faults],
+        "event_list": [asdict(event) for event in run.events],
+        "checkpoints_s": [time_s for time_s, _ in run.checkpoints],
+    }
+
+
+def report(
+    run_file: RunFile,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="F.html", help="[RUN.html]")
+    ] = None,
+) -> None:
+    """Write one self-contained page that explains a run."""
+    path = run_file.with_suffix(".html") if output is None else output
+    if path.exists() and path.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"-o {path}: this file exists and is no page; name one that ends in .html")
+    if not path.parent.is_dir():
+        raise UserError(f"-o {path}: there is no folder {path.parent}")
+    from importlib import import_module
+
+    from twin.results import open_run
+
+    with open_run(run_file):  # a foreign file is refused before anything is imported or written
+        pass
+    import_module("twin.report").write_report(run_file, path)
+    say(f"Wrote {path}: open it in a browser")
+
+
+def compare(
+    run_files: Annotated[
+        list[Path], typer.Argument(metavar="A.h5 B.h5 [C.h5]…", help="The first is the reference.")
+    ],
+    as_json: JsonFlag = False,
+) -> None:
+    """Put runs on one clock and say what is identical, what differs, and since when."""
+    if len(run_files) < 2:
+        raise UserError("compare needs at least two run files")
+    from twin.compare import compare as compare_runs
+
+    comparison = compare_runs(run_files)
+    if as_json:
+        say_json(comparison.as_dict())
+    else:
+        comparison.render(stdout())

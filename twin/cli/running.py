@@ -1,0 +1,220 @@
+"""`twin run` and `twin fork`: a run with its progress, its accidents and its closing table."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twin.cli.screen import JsonFlag, UserError, complain, duration, read_time, say_json, stderr
+
+if TYPE_CHECKING:
+    from twin.engine import Engine
+    from twin.session import Outcome
+
+PANEL = "Run"
+BAR_PERIOD_S = 0.2
+"""Wall time between two drawings of the progress bar: no thread, so no time taken from the run."""
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the scenario; repeatable."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the output file.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no closing table.")]
+Until = Annotated[
+    str | None, typer.Option(metavar="TIME", help='End earlier, as in "2 h"; from the start.')
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("run", rich_help_panel=PANEL)(run)
+    app.command("fork", rich_help_panel=PANEL)(fork)
+
+
+def run(
+    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of an example.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="RUN.h5", help="[NAME.h5]")
+    ] = None,
+    force: Force = False,
+    overrides: Overrides = None,
+    until: Until = None,
+    as_json: JsonFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a scenario and record it."""
+    begin = time.monotonic()
+    from twin.load import load_scenario
+
+    loaded = load_scenario(scenario, overrides or ())
+    end = None if until is None else _end(until, loaded.step, loaded.duration)
+    path = Path(f"{loaded.name}.h5") if output is None else output
+    _check_output(path, force, (Path(scenario), "the scenario"))
+    from twin.session import start_run
+
+    engine = start_run(loaded, path, force=force)
+    _finish(engine, path, end, as_json, quiet, begin)
+
+
+def fork(
+    run_file: Annotated[Path, typer.Argument(metavar="RUN.h5", help="The run to fork.")],
+    at: Annotated[str, typer.Option(metavar="TIME", help='When, as in "10 min".')],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="NEW.h5")],
+    overrides: Overrides = None,
+    force: Force = False,
+    until: Until = None,
+    as_json: JsonFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run on from a moment of a run, with changes from there on."""
+    begin = time.monotonic()
+    tick = read_time("--at", at)
+    _check_output(output, force, (run_file, "the run that is forked"))
+    from twin.session import start_fork
+
+    if not (quiet or as_json):
+        complain(f"restoring {run_file} at {duration(tick / 1000.0)} …", style="dim")
+    engine = start_fork(run_file, tick, overrides or (), output, force=force)
+    clock = engine.clock
+    end = None if until is None else _end(until, clock.step / 1000.0, clock.end / 1000.0)
+    _finish(engine, output, end, as_json, quiet, begin)
+
+
+def _end(until: str, step_s: float, duration_s: float) -> int:
+    """Return the tick of an earlier end."""
+    tick = read_time("--until", until)
+    step, last = round(step_s * 1000.0), round(duration_s * 1000.0)
+    if not 0 < tick <= last or tick % step:
+        raise UserError(
+            f"--until {until!r}: expected a time up to the scenario's duration of "
+            f"{duration(duration_s)}, in steps of {duration(step_s)}"
+        )
+    return tick
+
+
+def _check_output(path: Path, force: bool, source: tuple[Path, str]) -> None:
+    """Refuse an output that cannot be written, before anything long is done."""
+    named, what = source
+    if path.exists() and named.exists() and path.samefile(named):
+        raise UserError(f"-o {path}: this is {what}; choose another name")
+    if path.is_dir():
+        raise UserError(f"-o {path}: this is a folder; name a file in it")
+    if path.exists() and not force:
+        raise UserError(f"{path} exists already; choose another name, or add --force")
+    if not path.parent.is_dir():
+        raise UserError(f"-o {path}: there is no folder {path.parent}")
+
+
+def _finish(
+    engine: Engine, path: Path, end: int | None, as_json: bool, quiet: bool, begin: float
+) -> None:
+    """Run to the end, say how it went, and exit with the run's code."""
+    from twin.session import run as run_session
+
+    first, started = engine.tick, time.monotonic()
+    last = engine.clock.end if end is None else end
+    show = not quiet and not as_json and stderr().is_terminal
+    with _progress(first, last, show) as bar, _gentle_interrupt() as interrupted:
+
+        def look(tick: int) -> None:
+            bar(tick)
+            if interrupted():
+                raise KeyboardInterrupt
+
+        outcome = run_session(engine, end, look)
+    run_s = max(time.monotonic() - started, 1e-9)
+    facts = _facts(engine, path, outcome, run_s, time.monotonic() - begin, first)
+    if as_json:
+        say_json(facts)
+    elif not quiet:
+        from twin.cli.closing import show_closing
+
+        show_closing(facts)
+    if outcome.code:
+        complain(f"{outcome.reason}; {path} holds everything up to there")
+    raise typer.Exit(outcome.code)
+
+
+def _facts(
+    engine: Engine, path: Path, outcome: Outcome, run_s: float, wall_s: float, first: int
+) -> dict[str, Any]:
+    """Return what is known at the end of a run, for people and for scripts."""
+    from twin.results import open_run, summary
+
+    with open_run(path) as run_file:
+        found = summary(run_file)
+        ledger = run_file.ledger
+    simulated_s = (engine.tick - first) / 1000.0
+    return {
+        **found,
+        "exit_code": outcome.code,
+        "ended": outcome.reason,
+        "charge_residual": ledger.get("charge_residual"),
+        "simulated_s": simulated_s,
+        "run_s": run_s,
+        "wall_s": wall_s,
+        "times_real_time": simulated_s / run_s,
+    }
+
+
+@contextmanager
+def _gentle_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C wait for the end of a step, so that no write is torn; a second one does not wait."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: Any) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _progress(first: int, last: int, show: bool) -> Iterator[Callable[[int], None]]:
+    """Give a function that draws how far the run is, on stderr; it draws rarely."""
+    if not show or last <= first:
+        yield lambda tick: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %  {task.fields[speed]:,.0f} × real time"),
+        TimeRemainingColumn(compact=True),
+    )
+    total, started = duration(last / 1000.0), time.monotonic()
+    with Progress(*columns, console=stderr(), auto_refresh=False, transient=True) as bars:
+        task = bars.add_task(f"0 s of {total}", total=last - first, speed=0.0)
+        drawn = 0.0
+
+        def draw(tick: int) -> None:
+            nonlocal drawn
+            now = time.monotonic()
+            if now - drawn < BAR_PERIOD_S:
+                return
+            drawn = now
+            speed = (tick - first) / 1000.0 / max(now - started, 1e-9)
+            text = f"{duration(tick // 1000)} of {total}"
+            bars.update(task, completed=tick - first, description=text, speed=speed)
+            bars.refresh()
+
+        yield draw
+    sys.stderr.flush()

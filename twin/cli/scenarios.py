@@ -1,0 +1,209 @@
+"""`twin check`, `show`, `examples`, `new` and `schema`: before a run."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twin.cli.running import Overrides
+from twin.cli.screen import JsonFlag, UserError, duration, facts, grid, say, say_json, stdout
+
+if TYPE_CHECKING:
+    from twin.engine import Engine
+    from twin.scenario import Scenario
+
+LOOK, MAKE = "Look", "Make"
+
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of an example.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("check", rich_help_panel=MAKE)(check)
+    app.command("show", rich_help_panel=LOOK)(show)
+    app.command("examples", rich_help_panel=MAKE)(examples)
+    app.command("new", rich_help_panel=MAKE)(new)
+    app.command("schema", rich_help_panel=MAKE)(schema)
+
+
+def _build(name: str, overrides: list[str] | None) -> tuple[Scenario, Engine]:
+    from twin.build import build
+    from twin.load import load_scenario
+
+    scenario = load_scenario(name, overrides or ())
+    return scenario, build(scenario)
+
+
+def check(scenario: ScenarioName, overrides: Overrides = None, as_json: JsonFlag = False) -> None:
+    """Name every problem of a scenario, by key path and line."""
+    loaded, engine = _build(scenario, overrides)
+    steps = engine.clock.end // engine.clock.step
+    if as_json:
+        say_json({"exit_code": 0, "problems": [], "name": loaded.name, "steps": steps})
+        return
+    say(
+        f"{scenario}: no problems; {engine.plant.topology.n_cells:,} cells, {steps:,} steps of "
+        f"{duration(loaded.step)}"
+    )
+
+
+def show(
+    scenario: ScenarioName,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="F.png", help="Draw it as well.")
+    ] = None,
+    overrides: Overrides = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the pack as it will be built: layout, neighbours, sensors, numbers."""
+    if output is not None and not output.parent.is_dir():
+        raise UserError(f"-o {output}: there is no folder {output.parent}")
+    loaded, engine = _build(scenario, overrides)
+    from twin.cli.drawing import pack_facts, pack_rows, sensor_rows
+
+    found = pack_facts(engine, loaded)
+    if output is not None:
+        from importlib import import_module
+
+        import_module("twin.plots").show_pack(engine, output)
+    if as_json:
+        say_json(found)
+        return
+    title = f"{loaded.name}: {loaded.description}" if loaded.description else loaded.name
+    stdout().print(facts(pack_rows(found, loaded), title=title))
+    table = grid("sensor", "number", "where")
+    for row in sensor_rows(engine, loaded):
+        table.add_row(*row)
+    stdout().print(table)
+    pitch_mm = 1000.0 * loaded.layout.pitch
+    say(f"Module 1 of {engine.plant.topology.n_modules} from above, {pitch_mm:g} mm from cell to")
+    say("cell: each number is a cell of that group, * a thermistor.")
+    say()
+    for line in found["layout"]:
+        say(f"  {line}")
+    say()
+    say(f"Wrote {output}" if output else f"Next:  twin show {scenario} -o pack.png")
+
+
+def examples(
+    name: Annotated[str | None, typer.Argument(help="Show or copy this one.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Copy it into a folder.")
+    ] = None,
+    force: Force = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the shipped scenarios, show one, or copy one."""
+    from twin.load import example_names, example_path, load_scenario
+
+    names = example_names()
+    if name is None:
+        if output is not None:
+            raise UserError("-o: name the example to copy, as in `twin examples ev_us06 -o .`")
+        loaded = [load_scenario(example_path(n)) for n in names]
+        _list_examples(loaded, as_json)
+        return
+    if name not in names:
+        raise UserError(f"there is no example {name!r}; there are {', '.join(names)}")
+    text = example_path(name).read_text(encoding="utf-8")
+    if output is None:
+        if as_json:
+            say_json({"name": name, "text": text})
+        else:
+            typer.echo(text, nl=False)
+        return
+    path = _write(output / f"{name}.yaml", text, force)
+    say(f"Wrote {path}")
+    say(f"Next:  twin run {path}")
+
+
+def _list_examples(loaded: list[Scenario], as_json: bool) -> None:
+    cells = [s.site.n_modules * s.site.groups_per_module * s.site.cells_per_group for s in loaded]
+    if as_json:
+        rows = [
+            {"name": s.name, "description": s.description, "cells": n, "duration_s": s.duration}
+            for s, n in zip(loaded, cells, strict=True)
+        ]
+        say_json(rows)
+        return
+    table = grid("name", "cells", "duration", "what")
+    for s, n in zip(loaded, cells, strict=True):
+        table.add_row(s.name, f"{n:,}", duration(s.duration), s.description)
+    stdout().print(table)
+    say("Next:  twin run ev_us06_short -o demo.h5    or    twin examples NAME -o .")
+
+
+KINDS = ("scenario", "bms", "ems")
+
+
+def new(
+    kind: Annotated[str, typer.Argument(metavar="scenario|bms|ems", help="What to write.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, and the file's.")],
+    force: Force = False,
+) -> None:
+    """Write a commented starting point that runs."""
+    if kind not in KINDS:
+        raise UserError(f"there is no template {kind!r}; expected one of {', '.join(KINDS)}")
+    name = name.removesuffix(".yaml" if kind == "scenario" else ".py")
+    if kind == "scenario":
+        _new_scenario(name, force)
+    else:
+        _new_plug_in(kind, name, force)
+
+
+def _template(name: str) -> str:
+    import importlib.resources
+
+    return (importlib.resources.files("twin") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _new_scenario(name: str, force: bool) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise UserError(f"{name!r} is no name for a scenario: use letters, digits, '_', '-', '.'")
+    text = _template("scenario.yaml").replace("name: my_scenario", f"name: {name}")
+    path = _write(Path(f"{name}.yaml"), text.replace("FILE", f"{name}.yaml", 2), force)
+    say(f"Wrote {path}")
+    say(f"Next:  twin run {path}")
+
+
+def _new_plug_in(kind: str, name: str, force: bool) -> None:
+    path = Path(f"{name}.py")
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise UserError(
+            f"{name!r} is no name for a Python module: use letters, digits and '_', as in my_{kind}"
+        )
+    if not path.exists() and importlib.util.find_spec(name) is not None:
+        raise UserError(f"a Python module {name!r} exists already; choose another name")
+    template_class = f"My{kind.capitalize()}"
+    words = "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+    text = _template(f"{kind}.py").replace("this_file", name).replace(template_class, words)
+    _write(path, text, force)
+    target = f"{name}:{words}"
+    say(f"Wrote {path}: the class {words}")
+    say(f"Next:  twin check-plugin {target}")
+    say(f'       twin run ev_us06 --set {kind}.use={target} --until "2 min" -o {name}.h5')
+
+
+def _write(path: Path, text: str, force: bool) -> Path:
+    """Write a new file; an old one only with --force."""
+    if path.exists() and not force:
+        raise UserError(f"{path} exists already; choose another name, or add --force")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def schema() -> None:
+    """Print the JSON Schema of a scenario, for editors."""
+    from twin.schema import json_schema
+
+    found: dict[str, Any] = json_schema()
+    say_json(found)

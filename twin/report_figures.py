@@ -1,0 +1,368 @@
+"""The main figure of a report: stacked panels on one time axis, events below on the same axis.
+
+Every panel is a function ``(axes, facts)`` that draws only what the file holds. matplotlib is known to
+`twin.plots` alone; here its axes are only drawn on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twin import plots
+from twin.plots import BAND, BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SEVERITIES, VERMILION, line
+from twin.report_facts import Facts
+from twin.report_verdicts import Alarm, has, place_of, short_place
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+EVENT_ROWS = 14
+"""Alarms that get a lane of their own; the others are counted in the last lane."""
+
+LANE_IN, PANEL_IN = 0.24, 1.35
+FAULT_TINT = "#D55E00"
+NARROW_IN = 6.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One strip of the figure: what it needs, its title, its unit, what draws it."""
+
+    title: str
+    unit: str
+    needs: tuple[str, ...]
+    draw: Callable[[Axes, Facts], None]
+    height_in: float = PANEL_IN
+
+
+def timeline(facts: Facts, width_in: float, panels: Sequence[str] | None = None) -> Figure:
+    """Draw the run on one shared time axis.
+
+    Parameters
+    ----------
+    facts : Facts
+    width_in : float
+        Below 6 in legends go below the titles.
+    panels : sequence of str, optional
+        Names from `PANELS`, and ``"events"``; None for all that the file has data for.
+
+    Returns
+    -------
+    Figure
+    """
+    with plots.style():
+        wanted = [*PANELS, "events"] if panels is None else list(panels)
+        chosen = [
+            panel
+            for name, panel in PANELS.items()
+            if name in wanted and any(has(facts.run, path) for path in panel.needs)
+        ]
+        lanes = _lanes(facts) if "events" in wanted else []
+        narrow = width_in < NARROW_IN
+        head_in = 0.52 if narrow else 0.36
+        gap_in = 0.12
+        foot_in = 0.50
+        heights = [panel.height_in for panel in chosen]
+        lanes_in = LANE_IN * len(lanes) + 0.1 if lanes else 0.0
+        heights += [lanes_in] if lanes else []
+        total = sum(heights) + len(heights) * (head_in + gap_in) + foot_in
+        figure = plots.new_figure(width_in, max(total, 1.0))
+        left, right = 0.62 / width_in, 1.0 - 0.16 / width_in
+        top, shared = total, None
+        for k, height in enumerate(heights):
+            top -= head_in
+            place = (left, (top - height) / total, right - left, height / total)
+            axes = figure.add_axes(place, sharex=shared)
+            shared = shared or axes
+            top -= height + gap_in
+            if k < len(chosen):
+                chosen[k].draw(axes, facts)
+                _dress(axes, chosen[k], narrow)
+            else:
+                _draw_lanes(axes, facts, lanes)
+            _mark_faults(axes, facts)
+            axes.tick_params(labelbottom=k == len(heights) - 1)
+        if shared is not None:
+            plots.time_axis(figure.axes[-1], facts.start_s, facts.end_s)
+    return figure
+
+
+def _dress(axes: Axes, panel: Panel, narrow: bool) -> None:
+    """Title at the left above the panel, legend beside it (or below it), unit on the axis."""
+    above = 1.0 + (0.27 if narrow else 0.08) / panel.height_in
+    axes.text(0.0, above, panel.title, transform=axes.transAxes, weight="bold", va="bottom")
+    axes.set_ylabel(panel.unit)
+    axes.yaxis.set_label_coords(-0.46 / axes.bbox.width * axes.figure.dpi, 0.5)
+    axes.margins(x=0)
+    handles, _ = axes.get_legend_handles_labels()
+    if handles:
+        place = (0.0, 1.0 + 0.05 / panel.height_in) if narrow else (1.0, above - 0.02)
+        axes.legend(
+            loc="lower left" if narrow else "lower right",
+            bbox_to_anchor=place,
+            ncols=len(handles),
+            **({"fontsize": 8, "columnspacing": 0.8, "handlelength": 1.1} if narrow else {}),
+        )
+
+
+def _mark_faults(axes: Axes, facts: Facts) -> None:
+    """Shade what the answer key says was wrong, in every panel."""
+    divisor, _ = plots.time_unit(facts.end_s - facts.start_s)
+    for verdict in facts.verdicts:
+        if verdict.start_s is not None:
+            end_s = facts.end_s if verdict.end_s is None else verdict.end_s
+            axes.axvspan(
+                verdict.start_s / divisor, end_s / divisor, color=FAULT_TINT, alpha=0.06, lw=0,
+                zorder=0,
+            )  # fmt: skip
+            axes.axvline(verdict.start_s / divisor, color=FAULT_TINT, lw=0.8, ls=(0, (3, 2)))
+
+
+# ---- panels -------------------------------------------------------------------------------------
+
+
+def _time(facts: Facts, group: str = "truth") -> Any:
+    divisor, _ = plots.time_unit(facts.end_s - facts.start_s)
+    return facts.run.time_s(group)[: facts.run.rows] / divisor
+
+
+def _draw(axes: Axes, facts: Facts, path: str, scale: float = 1.0, **look: Any) -> None:
+    if has(facts.run, path):
+        values = facts.run.channel(path).astype(np.float64)
+        values = values.sum(axis=1) if values.ndim == 2 else values
+        line(axes, _time(facts, path.partition("/")[0]), scale * values, **look)
+
+
+def _power(axes: Axes, facts: Facts) -> None:
+    axes.axhline(0, color=MUTED, lw=0.7)
+    if has(facts.run, "environment/demand_W") and np.any(facts.run.channel("environment/demand_W")):
+        _draw(axes, facts, "environment/demand_W", 1e-3, color=ORANGE, lw=0.9, label="asked")
+    else:
+        _draw(axes, facts, "ems/power_W", 1e-3, color=ORANGE, lw=0.9, label="set-point")
+    _draw(axes, facts, "pcs/ac_power_W", 1e-3, color=BLUE, lw=0.9, label="delivered (AC)")
+
+
+def _site(axes: Axes, facts: Facts) -> None:
+    """Load, PV and grid of a site; grid = load - PV - battery."""
+    run = facts.run
+    axes.axhline(0, color=MUTED, lw=0.7)
+    if not has(run, "environment/load_W", "environment/pv_W", "pcs/ac_power_W"):
+        return
+    load, pv, battery = (
+        1e-3 * run.channel(path).astype(np.float64)
+        for path in ("environment/load_W", "environment/pv_W", "pcs/ac_power_W")
+    )
+    time = _time(facts, "environment")
+    plots.band(axes, time, 0.0 * pv, pv, color=ORANGE, alpha=0.25)
+    line(axes, time, pv, color=ORANGE, label="PV")
+    line(axes, time, load, color=INK, label="load")
+    line(axes, time, battery, color=BLUE, label="battery")
+    line(axes, time, load - pv - battery, color=GREEN, label="grid")
+
+
+def _current(axes: Axes, facts: Facts) -> None:
+    axes.axhline(0, color=MUTED, lw=0.7)
+    limits = [p for p in ("bms/discharge_limit_A", "bms/charge_limit_A") if has(facts.run, p)]
+    for path in limits:
+        sign = 1.0 if "discharge" in path else -1.0
+        label = "limits of the BMS" if path == limits[0] else None
+        _draw(axes, facts, path, sign, color=INK, lw=1.0, ls=(0, (4, 2)), label=label)
+    _draw(axes, facts, "truth/rack_current_A", color=BLUE, lw=0.9, label="current (discharge +)")
+
+
+def _voltage(axes: Axes, facts: Facts) -> None:
+    _bands(axes, facts, facts.voltage, 0.0)
+    if "group_voltage" in facts.lines:
+        line(
+            axes, _time(facts), facts.lines["group_voltage"], color=VERMILION, lw=1.0,
+            label=group_label(facts),
+        )  # fmt: skip
+
+
+def _temperature(axes: Axes, facts: Facts) -> None:
+    zero = plots.CELSIUS_K
+    _bands(axes, facts, facts.temperature, zero)
+    time = _time(facts)
+    if has(facts.run, "environment/ambient_K"):
+        values = facts.run.channel("environment/ambient_K").astype(np.float64) - zero
+        line(axes, time, values, color=GREEN, lw=1.0, ls=(0, (4, 2)), label="ambient")
+    if "hottest" in facts.lines and facts.hot_cell is not None:
+        name = short_place(place_of_cell(facts, facts.hot_cell)) or "hottest cell"
+        line(axes, time, facts.lines["hottest"] - zero, color=VERMILION, label=f"cell {name}")
+    if "thermistor" in facts.lines:
+        line(
+            axes, time, facts.lines["thermistor"] - zero, color=PURPLE, lw=1.5,
+            label="its nearest thermistor",
+        )  # fmt: skip
+
+
+def _bands(axes: Axes, facts: Facts, band: Any, zero: float) -> None:
+    if band is None:
+        return
+    time = _time(facts)
+    plots.band(axes, time, band.low - zero, band.high - zero, color=BAND, alpha=0.28,
+               label="min\u2013max")  # fmt: skip
+    some = time[band.rows]
+    plots.band(axes, some, band.p05 - zero, band.p95 - zero, color=BAND, alpha=0.6,
+               label="5\u201395 %")  # fmt: skip
+    line(axes, some, band.median - zero, color=INK, lw=1.0, label="median")
+
+
+def _soc(axes: Axes, facts: Facts) -> None:
+    soc = facts.soc
+    if soc is None:
+        return
+    time = _time(facts)
+    _estimate(axes, time, soc.estimate, soc.std, BLUE, "estimate \u00b13\u03c3")
+    line(axes, time, 100 * soc.truth, color=INK, lw=1.0, label="truth, mean of the pack")
+    if soc.counted is not None:
+        line(axes, time, 100 * soc.counted, color=MUTED, lw=0.7, ls=(0, (2, 1.5)),
+             label="Coulomb count")  # fmt: skip
+
+
+def _group_soc(axes: Axes, facts: Facts) -> None:
+    soc = facts.soc
+    if soc is None or soc.group_truth is None:
+        return
+    time = _time(facts)
+    _estimate(axes, time, soc.group_estimate, soc.group_std, BLUE, "estimate \u00b13\u03c3")
+    line(axes, time, 100 * soc.group_truth, color=VERMILION, lw=1.2, label="truth")
+    if soc.group_counted is not None:
+        line(axes, time, 100 * soc.group_counted, color=MUTED, lw=0.7, ls=(0, (2, 1.5)),
+             label="Coulomb count")  # fmt: skip
+
+
+def _estimate(axes: Axes, time: Any, value: Any, std: Any, colour: str, label: str) -> None:
+    if value is None:
+        return
+    if std is not None:
+        low, high = 100 * (value - 3 * std), 100 * (value + 3 * std)
+        plots.band(axes, time, np.maximum(low, 0), np.minimum(high, 100), color=colour, alpha=0.16)
+    line(axes, time, 100 * value, color=colour, lw=1.0, label=label)
+
+
+def place_of_cell(facts: Facts, cell: int) -> dict[str, int]:
+    """Return the place of a cell, empty if the file does not tell."""
+    return place_of(facts.run, "cell", cell) if "cell" in facts.run.axes else {}
+
+
+def group_label(facts: Facts) -> str:
+    """Return the name of the group that is followed, as ``group R1 M4 G6``."""
+    if facts.group is None:
+        return ""
+    return f"group {short_place(place_of(facts.run, 'group', facts.group))}"
+
+
+PANELS = {
+    "site": Panel(
+        title="Site power (grid = load \u2212 PV \u2212 battery)", unit="kW",
+        needs=("environment/load_W",), draw=_site,
+    ),
+    "power": Panel(
+        title="Power", unit="kW", needs=("pcs/ac_power_W",), draw=_power, height_in=1.1
+    ),
+    "current": Panel(
+        title="Current of the site", unit="A", needs=("truth/rack_current_A",), draw=_current,
+        height_in=1.2,
+    ),
+    "voltage": Panel(
+        title="Cell voltages", unit="V", needs=("truth/cell_voltage_V",), draw=_voltage,
+        height_in=1.6,
+    ),
+    "temperature": Panel(
+        title="Cell temperatures", unit="\u00b0C", needs=("truth/cell_temperature_K",),
+        draw=_temperature, height_in=1.6,
+    ),
+    "soc": Panel(
+        title="State of charge, pack", unit="%", needs=("truth/cell_soc",), draw=_soc
+    ),
+    "group_soc": Panel(
+        title="State of charge", unit="%", needs=("bms/group_soc",), draw=_group_soc
+    ),
+}  # fmt: skip
+
+
+# ---- events -------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class Lane:
+    """One row of the swim-lane: a fault's span, or every time one alarm was raised."""
+
+    text: str
+    spans: list[tuple[float, float | None]]
+    look: str
+
+
+def _lanes(facts: Facts) -> list[Lane]:
+    lanes = [
+        Lane(
+            text=f"answer key: {v.fault.name} {short_place(v.place)}".rstrip(),
+            spans=[(v.start_s, v.end_s)], look="fault",
+        )
+        for v in facts.verdicts[:4]
+        if v.start_s is not None
+    ]  # fmt: skip
+    alarms: dict[tuple[str, str, str], Lane] = {}
+    for alarm in facts.alarms:
+        key = (alarm.event.source, alarm.event.code, alarm.event.component)
+        lane = alarms.setdefault(
+            key, Lane(text=alarm_name(alarm), spans=[], look=alarm.event.severity)
+        )
+        lane.spans.append((alarm.start_s, alarm.end_s))
+    shown = list(alarms.values())
+    if len(shown) > EVENT_ROWS:
+        rest = shown[EVENT_ROWS - 1 :]
+        spans = sorted(span for lane in rest for span in lane.spans)
+        more = Lane(text=f"{len(rest)} more kinds of alarm", spans=spans, look="info")
+        shown = [*shown[: EVENT_ROWS - 1], more]
+    return lanes + shown
+
+
+def alarm_name(alarm: Alarm) -> str:
+    """Return an alarm's code in words with its place, as ``cell low warning R1 M4 G6``."""
+    where = short_place(alarm.place)
+    source = "" if alarm.event.source == "bms" else f"{alarm.event.source}: "
+    return f"{source}{alarm.event.code.replace('_', ' ')} {where}".rstrip()
+
+
+def _draw_lanes(axes: Axes, facts: Facts, lanes: list[Lane]) -> None:
+    divisor, _ = plots.time_unit(facts.end_s - facts.start_s)
+    end = facts.end_s / divisor
+    start = facts.start_s / divisor
+    inch = (end - start) / (axes.bbox.width / axes.figure.dpi) if end > start else 1.0
+    for row, lane in enumerate(lanes):
+        if row % 2:
+            axes.axhspan(row - 0.5, row + 0.5, color=RULE_TINT, lw=0, zorder=0)
+        marker, _, colour = SEVERITIES.get(lane.look, (">", "", FAULT_TINT))
+        bars = [(a / divisor, (end if b is None else b / divisor)) for a, b in lane.spans]
+        height = 0.62 if lane.look == "fault" else 0.3
+        axes.broken_barh(
+            [(a, max(b - a, 0.0)) for a, b in bars], (row - height / 2, height), color=colour,
+            alpha=0.3, lw=0, zorder=2,
+        )  # fmt: skip
+        axes.plot(
+            [a for a, _ in bars][:200], [row] * min(len(bars), 200), ls="", marker=marker,
+            color=colour, ms=6 if marker != "*" else 9, mec="white", mew=0.5, zorder=3,
+        )  # fmt: skip
+        first = bars[0][0]
+        is_left = first - start > 0.55 * (end - start)
+        axes.text(
+            first + (-0.09 if is_left else 0.09) * inch, row, lane.text, fontsize=9, va="center",
+            ha="right" if is_left else "left", zorder=4,
+        )  # fmt: skip
+    axes.set_ylim(len(lanes) - 0.5, -0.5)
+    axes.set_yticks([])
+    axes.grid(axis="y", visible=False)
+    axes.text(
+        0.0, 1.0 + 0.08 / (LANE_IN * len(lanes)), "Faults and alarms", weight="bold", va="bottom",
+        transform=axes.transAxes,
+    )  # fmt: skip
+
+
+RULE_TINT = "#f4f6f8"
