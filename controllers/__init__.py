@@ -1,6 +1,7 @@
 """BMS and EMS: what a pack is watched and driven by. Nothing here can see the truth.
 
 ports           the messages: what a controller is told and what it answers
+terms           modes, states, severities; pack_map: the wiring list; memory: remembered fields
 reference_bms   the reference BMS, a list of the stages below
 conditioning    measurements made usable: short gaps bridged, statistics per rack
 filter_params   the filter's own calibration, never the plant's parameters

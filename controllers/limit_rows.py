@@ -153,7 +153,7 @@ def _temperature_rows() -> list[Row]:
     rows.append(
         _rule("overtemperature", "temperature_K", zero + 65.0, OPEN, 5.0, 1.0, text, 328.15)
     )
-    text = "differs by {value} within the rack, more than {limit}"
+    text = "has cells {value} apart in temperature, more than {limit}"
     rows.append(
         _rule("temperature_spread", "temperature_spread_K", 10.0, WARNING, 60.0, 0.0, text, 8.0)
     )

@@ -13,146 +13,31 @@ sampled. A quantity that a pack has no sensor for is "not fitted": its array is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from controllers.memory import FieldSpec, View
+from controllers.pack_map import CellRating, PackMap
+from controllers.terms import (
+    AlarmScope,
+    BmsRequest,
+    BmsState,
+    EmsMode,
+    HostMode,
+    Severity,
+)
+
+__all__ = [
+    "Alarm", "AlarmScope", "Bms", "BmsCommand", "BmsRequest", "BmsState", "CellRating", "Channel",
+    "Ems", "EmsCommand", "EmsInputs", "EmsMode", "FieldSpec", "Forecast", "HostMode",
+    "HostRequest", "Measurements", "PackMap", "Severity", "View",
+]  # fmt: skip
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-
-class HostMode(IntEnum):
-    """What the host (vehicle, plant controller, operator) asks of the battery."""
-
-    STANDBY = 0
-    NORMAL = 1
-    CHARGE = 2
-
-
-class BmsState(IntEnum):
-    """State of the contactor sequence of one rack (after foxBMS 2 v1.11, `bms.c`)."""
-
-    INITIALIZATION = 0
-    IDLE = 1
-    STANDBY = 2
-    PRECHARGE = 3
-    NORMAL = 4
-    CHARGE = 5
-    OPENING = 6
-    ERROR = 7
-    LATCHED = 8
-
-
-class BmsRequest(IntEnum):
-    """What the BMS asks of the EMS."""
-
-    NONE = 0
-    STOP = 1
-    CHARGE = 2
-    COOL = 3
-    BALANCE = 4
-
-
-class EmsMode(IntEnum):
-    """What the EMS asks of the PCS."""
-
-    RUN = 0
-    HOLD = 1
-    STOP = 2
-    ISLAND = 3
-
-
-class Severity(IntEnum):
-    """Severity of an alarm or event; the reaction grows with it."""
-
-    INFO = 0
-    WARNING = 1
-    DERATE = 2
-    STOP = 3
-    OPEN = 4
-    LATCHED = 5
-
-
-class AlarmScope(StrEnum):
-    """What an alarm's `component` index counts."""
-
-    GROUP = "group"
-    SENSOR = "temperature"
-    RACK = "rack"
-    SITE = "site"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellRating:
-    """The cell maker's data sheet: what a BMS engineer is given about the cell.
-
-    Attributes
-    ----------
-    capacity_As : float
-        Rated capacity [A s].
-    voltage_min_V, voltage_max_V : float
-        Data-sheet limits [V].
-    charge_current_max_A, discharge_current_max_A : float
-        Continuous limits of one cell, both positive [A].
-    temperature_min_K, temperature_max_K : float
-        Operating window [K].
-    """
-
-    capacity_As: float
-    voltage_min_V: float
-    voltage_max_V: float
-    charge_current_max_A: float
-    discharge_current_max_A: float
-    temperature_min_K: float
-    temperature_max_K: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackMap:
-    """The wiring list: how many of what, and which entry of each flat array belongs where.
-
-    Attributes
-    ----------
-    n_racks, n_modules, n_groups : int
-        Totals of the site.
-    cells_per_group : int
-        Cells in parallel in every group.
-    group_rack, group_module : int64 (n_groups,)
-        Rack and module (both counted over the site) of each group.
-    temperature_group : int64 (n_temperatures,)
-        The group that each thermistor sits at.
-    temperature_rack : int64 (n_temperatures,)
-        Its rack.
-    rack_first_group : int64 (n_racks + 1,)
-        Groups of rack r are ``rack_first_group[r] : rack_first_group[r + 1]``.
-    rating : CellRating
-        Data sheet of the cell.
-    bleed_resistance_ohm : float
-        Resistor that a balancing switch puts across its group [ohm]; 0 when not fitted.
-    contactor_delay_s : float
-        Coil delay on the data sheet of the contactors [s].
-    """
-
-    n_racks: int
-    n_modules: int
-    n_groups: int
-    cells_per_group: int
-    group_rack: Ints
-    group_module: Ints
-    temperature_group: Ints
-    temperature_rack: Ints
-    rack_first_group: Ints
-    rating: CellRating
-    bleed_resistance_ohm: float
-    contactor_delay_s: float
-
-    @property
-    def n_temperatures(self) -> int:
-        """Number of thermistors on cells."""
-        return len(self.temperature_group)
 
 
 def _nan(n: int) -> Floats:
@@ -477,36 +362,6 @@ class EmsCommand:
     pre_cool: float = 0.0
     heartbeat: int = 0
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldSpec:
-    """One remembered field of a plug-in: what snapshot, restore and fork carry over.
-
-    Attributes
-    ----------
-    name : str
-    shape : tuple of int
-        () is a scalar, held as an array of shape (1,).
-    unit : str
-        As in the name's suffix; empty when dimensionless.
-    integer : bool
-        True for counters, latches and states.
-    initial : float
-        Value of every entry before the first step.
-    """
-
-    name: str
-    shape: tuple[int, ...] = ()
-    unit: str = ""
-    integer: bool = False
-    initial: float = 0.0
-
-
-class View(Protocol):
-    """A plug-in's memory: one array per declared field, as an attribute."""
-
-    def __getattr__(self, name: str) -> NDArray[Any]: ...
 
 
 @runtime_checkable

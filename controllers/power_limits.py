@@ -228,7 +228,12 @@ def window(low, high, c, at):
 
 @kernel
 def site_limits(sent, state, is_held, c, site):
-    """Combine the racks: how many are connected, times the smallest; `site` (2, 4) is written."""
+    """Combine the racks: how many are connected, times the smallest; `site` (2, 4) is written.
+
+    While a rack waits to open, nothing may flow: its current is part of the site's.
+    """
+    for r in range(sent.shape[1]):
+        is_held |= state[r] == 6  # BmsState.OPENING
     for way in range(2):
         for h in range(4):
             n, smallest = 0, math.inf

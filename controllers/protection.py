@@ -225,10 +225,10 @@ class Protection:
         said = row.text.format(
             value=_shown(row.quantity, value), limit=_shown(row.quantity, row.threshold)
         )
-        name = component_name(self._pack, scope, component)
-        text = f"{name} {said}" if name else said
+        name = self._pack.component_name(scope, component)
+        text = said if scope == SITE else f"{name} {said}"
         if not comes:
-            text = f"{name or 'site'}: {row.code.replace('_', ' ')} is over"
+            text = f"{name}: {row.code.replace('_', ' ')} is over"
         return Alarm(
             code=row.code,
             severity=row.severity,
@@ -239,18 +239,6 @@ class Protection:
             limit=row.threshold,
             text=text,
         )
-
-
-def component_name(pack: PackMap, scope: AlarmScope, component: int) -> str:
-    """Name a component for a person, counted from 1 over the site; empty for the site."""
-    if scope == RACK:
-        return f"rack {component + 1}"
-    if scope == SITE:
-        return ""
-    group = component if scope == GROUP else int(pack.temperature_group[component])
-    rack, module = int(pack.group_rack[group]), int(pack.group_module[group])
-    where = f"group {group + 1} (rack {rack + 1}, module {module + 1})"
-    return where if scope == GROUP else f"thermistor {component + 1} at {where}"
 
 
 def _compile(

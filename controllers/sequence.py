@@ -25,12 +25,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cell_models.jit import kernel
 from controllers.conditioning import CURRENT, RACK_VOLTAGE, V_LOST, V_SUM
-from controllers.ports import BmsState, Bools, FieldSpec, Floats, HostMode, Ints, PackMap
+from controllers.ports import Bools, FieldSpec, Floats, HostMode, Ints, PackMap
 
-# BmsState as plain integers for the kernels.
+# `ports.BmsState` as plain integers for the kernels (a test holds them together).
 INITIALIZATION, STANDBY, PRECHARGE, NORMAL = 0, 2, 3, 4
 CHARGE, OPENING, ERROR, LATCHED = 5, 6, 7, 8
-assert BmsState.STANDBY == STANDBY and BmsState.LATCHED == LATCHED
 # Phases of PRECHARGE.
 CLOSE_MINUS, FILL_BUS, CLOSE_PLUS, SETTLE = 0, 1, 2, 3
 # Rows of the remembered integers (N_INTEGERS, R) and times (N_TIMES, R).

@@ -11,5 +11,6 @@ switchgear   contactors, precharge, fuses
 pcs          the power conversion system: losses, limits, ramps
 thermal      the heat network and the coolant
 sensors      truth -> measurements: gain, offset, drift, noise, delay, drop-out
+calibration  a loop of known work, for `twin bench`
 plant        one step: port, solve, advance, react, thermal
 """

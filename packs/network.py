@@ -152,6 +152,8 @@ def solve(
             bus_J += emf_rack / r_rack
     emf_bus = bus_J / bus_S if bus_S > 0.0 else 0.0
     v_bus, status = terminal(kind, demand, emf_bus, 1.0 / bus_S if bus_S > 0.0 else 0.0)
+    if bus_S <= 0.0 and kind == CURRENT and demand != 0.0:
+        status = INFEASIBLE  # nothing is on the bus
     residual = 0.0
     into_bus = 0.0
     for rack in range(n_racks):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cell_models.ecm_model import EcmModel
+from pydantic import ValidationError
+
 from cell_models.ecm_params import EcmParams, load_ecm_params
 from controllers.ports import CellRating, PackMap
 from packs.overlay import declare_overlay
@@ -16,8 +17,8 @@ from packs.spec import (
     LayoutSpec,
     PackSpec,
     PcsSpec,
-    SensorsSpec,
     SensorSpec,
+    SensorsSpec,
     SizeSpec,
     SpreadSpec,
     ThermalSpec,
@@ -31,9 +32,9 @@ from twin.environment import build_environment
 from twin.faults import FaultInjector
 from twin.ledger import Ledger
 from twin.load import load_scenario, problem_in
-from twin.problems import Problem, ScenarioError
+from twin.problems import Problem, ScenarioError, plain_message
 from twin.recorder import NullRecorder
-from twin.registry import PlugInError, resolve
+from twin.registry import resolve
 from twin.scenario import Scenario
 
 HEALTHY_INSULATION_OHM = 5e6
@@ -119,13 +120,19 @@ class Parts:
         """Call `make`; note what goes wrong under the key path."""
         try:
             return make(*arguments)
+        except ValidationError as error:  # of the plug-in's own options
+            for found in error.errors(include_url=False):
+                path = ".".join((key, *map(str, found["loc"])))
+                unknown = found["type"] == "extra_forbidden"
+                text = f"unknown option '{found['loc'][-1]}'" if unknown else plain_message(found)
+                self._problems.append(problem_in(self._scenario, path, text))
         except Exception as error:  # anything a plug-in's constructor raises is wrong input
-            kind = (
-                "" if isinstance(error, PlugInError | ValueError) else f"{type(error).__name__}: "
-            )
+            kind = type(error).__name__
             text = " ".join(str(error).split())
-            self._problems.append(problem_in(self._scenario, key, f"{kind}{text}"))
-            return None
+            if not isinstance(error, ValueError):
+                text = f"{kind}: {text}"
+            self._problems.append(problem_in(self._scenario, key, text))
+        return None
 
     def _stop_if_wrong(self) -> None:
         if self._problems:

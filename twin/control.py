@@ -203,7 +203,7 @@ class BmsPort:
             code=alarm.code,
             severity=alarm.severity.name.lower(),
             transition="came" if alarm.active else "went",
-            component=component_name(self.pack, str(alarm.scope), alarm.component),
+            component=self.pack.component_name(alarm.scope, alarm.component),
             value=alarm.value,
             limit=alarm.limit,
             text=alarm.text,
@@ -310,23 +310,6 @@ class EmsPort:
         code = zlib.crc32(command.reason.encode()) & 0x7FFFFFFF
         self.reasons.setdefault(code, command.reason)
         out.reason[0] = code
-
-
-def component_name(pack: PackMap, scope: str, index: int) -> str:
-    """Return the name of a component as shown to people, counted from 1."""
-    if index < 0:
-        return "site"
-    if scope == "rack":
-        return f"rack {index + 1}"
-    if scope not in ("group", "temperature"):
-        return "site"
-    group = int(pack.temperature_group[index]) if scope == "temperature" else index
-    rack = int(pack.group_rack[group])
-    module = int(pack.group_module[group])
-    first_module = int(pack.group_module[pack.rack_first_group[rack]])
-    in_module = group - int(np.searchsorted(pack.group_module, module))
-    place = f"rack {rack + 1}, module {module - first_module + 1}, group {in_module + 1}"
-    return f"thermistor {index + 1} at {place}" if scope == "temperature" else place
 
 
 def _bad_limits(tick: int, count: int) -> Event:

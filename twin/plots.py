@@ -41,8 +41,8 @@ SEVERITIES = {
 }
 """Marker, the same as a character, and colour: never told by colour alone."""
 
-BINS = 700
-"""Pieces of the time axis that an envelope keeps two extremes of; a pixel or two each."""
+BINS = 500
+"""Pieces of the time axis of which an envelope keeps the extremes: two pixels each on a page."""
 
 SVG_LIMIT_BYTES = 300_000
 """A picture larger than this as SVG is put into the page as PNG."""
@@ -253,7 +253,8 @@ def svg_text(figure: Figure, prefix: str) -> str:
     text = re.sub(r'\s(?:width|height)="[\d.]+pt"', "", text, count=2)
     text = text.replace("xlink:href", "href").replace('id="', f'id="{prefix}-')
     text = text.replace("url(#", f"url(#{prefix}-").replace('href="#', f'href="#{prefix}-')
-    text = re.sub(r"(?<=\d\.\d)(\d?)\d+(?=[\s\"LMCQz,)])", r"\1", text)
+    text = re.sub(r"(?<=\d\.\d)\d+(?=[\s\"LMCQz,)])", "", text)
+    text = re.sub(r"\s*\n([LCQz]) ?", r"\1", text)
     text = re.sub(r"font: ([^'\";]*?)'DejaVu Sans'[^;\"]*", r"font: \1var(--sans)", text)
     return re.sub(r"\n\s*", "\n", text).strip()
 

@@ -211,14 +211,14 @@ def _explain(error: ErrorDetails, document: Any) -> list[Finding]:
         if kind is not None:
             text = f"unknown kind '{kind}'{_suggestion(kind, kinds)}"
         return [((*path, "kind"), kind, text)]
-    return [(path, value, _plain_message(error))]
+    return [(path, value, plain_message(error))]
 
 
 def _not_a(value: Any) -> str:
     return f"expected a section with keys, got {describe(value)}"
 
 
-def _plain_message(error: ErrorDetails) -> str:
+def plain_message(error: ErrorDetails) -> str:
     """Return the text of a finding that needs no look at the schema."""
     value, context = error["input"], error.get("ctx") or {}
     shown = describe(value)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 BUILT_IN: dict[str, dict[str, str]] = {
@@ -58,9 +60,9 @@ def resolve(kind: str, name: str, folder: Path | None = None) -> Callable[..., A
     kind : str
         ``bms``, ``ems``, ``pcs`` or ``cell_models``.
     name : str
-        Short name, or ``module:object``.
+        Short name, ``module:object``, or ``path/file.py:object``.
     folder : Path, optional
-        Folder of the scenario: its modules are found as well.
+        Folder of the scenario: its modules are found first, then those of the working directory.
 
     Raises
     ------
@@ -80,24 +82,56 @@ def resolve(kind: str, name: str, folder: Path | None = None) -> Callable[..., A
 
 
 def _import(target: str, folder: Path | None) -> Callable[..., Any]:
-    module_name, _, attribute = target.partition(":")
+    module_name, _, attribute = target.rpartition(":")
+    homes = [home for home in dict.fromkeys((folder, Path.cwd())) if home is not None]
     before = list(sys.path)
-    if folder is not None:
-        sys.path.insert(0, str(folder))
+    sys.path[:0] = map(str, homes)
     try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
+        if module_name.endswith(".py"):
+            module = _load_file(homes[0] / module_name)
+        else:
+            _forget_namesake(module_name, homes)
+            module = importlib.import_module(module_name)
+            _BESIDE[module_name] = getattr(module, "__file__", None)
+    except (Exception, SystemExit) as error:
         raise PlugInError(
             f"plug-in '{target}' cannot be imported: {type(error).__name__}: {error}; the module "
-            "must be installed or lie beside the scenario file"
+            "must be installed, or lie beside the scenario or in the working directory"
         ) from error
     finally:
         sys.path[:] = before
     factory = getattr(module, attribute, None)
     if not callable(factory):
-        names = [n for n in vars(module) if not n.startswith("_") and callable(vars(module)[n])]
+        names = [n for n, value in vars(module).items() if _is_own(value, module.__name__)]
         raise PlugInError(
             f"module '{module_name}' has no class or function '{attribute}'; it has "
             f"{', '.join(names) or 'none'}"
         )
     return factory
+
+
+_BESIDE: dict[str, str | None] = {}
+"""Files of the plug-in modules that were imported, by module name."""
+
+
+def _forget_namesake(module_name: str, homes: list[Path]) -> None:
+    """Forget an earlier plug-in of the same name in another folder: it would be run in silence."""
+    known = _BESIDE.get(module_name)
+    files = [home / f"{module_name}.py" for home in homes]
+    wanted = next((file for file in files if file.is_file()), None)
+    if known is not None and wanted is not None and Path(known).resolve() != wanted.resolve():
+        sys.modules.pop(module_name, None)
+
+
+def _load_file(path: Path) -> ModuleType:
+    """Run a file as a module of its own name, whatever else of that name is loaded."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _is_own(value: Any, module_name: str) -> bool:
+    return callable(value) and getattr(value, "__module__", "") == module_name

@@ -1,7 +1,7 @@
 """The main figure of a report: stacked panels on one time axis, events below on the same axis.
 
-Every panel is a function ``(axes, facts)`` that draws only what the file holds. matplotlib is known to
-`twin.plots` alone; here its axes are only drawn on.
+Every panel is a function ``(axes, facts)`` that draws only what the file holds. matplotlib is known
+to `twin.plots` alone; here its axes are only drawn on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from twin import plots
 from twin.plots import BAND, BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SEVERITIES, VERMILION, line
 from twin.report_facts import Facts
-from twin.report_verdicts import Alarm, has, place_of, short_place
+from twin.report_verdicts import Alarm, has, open_spans, place_of, short_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +38,8 @@ class Panel:
     needs: tuple[str, ...]
     draw: Callable[[Axes, Facts], None]
     height_in: float = PANEL_IN
+    legend_rows: int = 1
+    of: Callable[[Facts], str] | None = None
 
 
 def timeline(facts: Facts, width_in: float, panels: Sequence[str] | None = None) -> Figure:
@@ -60,31 +62,32 @@ def timeline(facts: Facts, width_in: float, panels: Sequence[str] | None = None)
         chosen = [
             panel
             for name, panel in PANELS.items()
-            if name in wanted and any(has(facts.run, path) for path in panel.needs)
+            if name in wanted and any(_is_there(facts, path) for path in panel.needs)
         ]
         lanes = _lanes(facts) if "events" in wanted else []
         narrow = width_in < NARROW_IN
-        head_in = 0.52 if narrow else 0.36
+        heads = [0.36 + (0.16 * panel.legend_rows if narrow else 0.0) for panel in chosen]
+        heads += [0.36 + (0.16 if narrow else 0.0)] if lanes else []
         gap_in = 0.12
         foot_in = 0.50
         heights = [panel.height_in for panel in chosen]
         lanes_in = LANE_IN * len(lanes) + 0.1 if lanes else 0.0
         heights += [lanes_in] if lanes else []
-        total = sum(heights) + len(heights) * (head_in + gap_in) + foot_in
+        total = sum(heights) + sum(heads) + len(heights) * gap_in + foot_in
         figure = plots.new_figure(width_in, max(total, 1.0))
-        left, right = 0.62 / width_in, 1.0 - 0.16 / width_in
+        left, right = 0.74 / width_in, 1.0 - 0.16 / width_in
         top, shared = total, None
         for k, height in enumerate(heights):
-            top -= head_in
+            top -= heads[k]
             place = (left, (top - height) / total, right - left, height / total)
             axes = figure.add_axes(place, sharex=shared)
             shared = shared or axes
             top -= height + gap_in
             if k < len(chosen):
                 chosen[k].draw(axes, facts)
-                _dress(axes, chosen[k], narrow)
+                _dress(axes, facts, chosen[k], narrow)
             else:
-                _draw_lanes(axes, facts, lanes)
+                _draw_lanes(axes, facts, lanes, narrow)
             _mark_faults(axes, facts)
             axes.tick_params(labelbottom=k == len(heights) - 1)
         if shared is not None:
@@ -92,12 +95,22 @@ def timeline(facts: Facts, width_in: float, panels: Sequence[str] | None = None)
     return figure
 
 
-def _dress(axes: Axes, panel: Panel, narrow: bool) -> None:
+def _is_there(facts: Facts, path: str) -> bool:
+    """Tell whether a channel has something to show; load and PV of zero are a site without."""
+    if path == "bms/group_soc":
+        return facts.soc is not None and facts.soc.group_estimate is not None
+    if not has(facts.run, path):
+        return False
+    return not path.startswith("environment/") or bool(np.any(facts.run.channel(path)))
+
+
+def _dress(axes: Axes, facts: Facts, panel: Panel, narrow: bool) -> None:
     """Title at the left above the panel, legend beside it (or below it), unit on the axis."""
-    above = 1.0 + (0.27 if narrow else 0.08) / panel.height_in
-    axes.text(0.0, above, panel.title, transform=axes.transAxes, weight="bold", va="bottom")
-    axes.set_ylabel(panel.unit)
-    axes.yaxis.set_label_coords(-0.46 / axes.bbox.width * axes.figure.dpi, 0.5)
+    above = 1.0 + (0.09 + (0.18 * panel.legend_rows if narrow else 0.0)) / panel.height_in
+    title = panel.title if panel.of is None else f"{panel.title}, {panel.of(facts)}"
+    axes.text(0.0, above, title, transform=axes.transAxes, weight="bold", va="bottom")
+    axes.set_ylabel(panel.unit, rotation=0, ha="center", va="center")
+    axes.yaxis.set_label_coords(-0.58 / axes.bbox.width * axes.figure.dpi, 0.5)
     axes.margins(x=0)
     handles, _ = axes.get_legend_handles_labels()
     if handles:
@@ -105,7 +118,7 @@ def _dress(axes: Axes, panel: Panel, narrow: bool) -> None:
         axes.legend(
             loc="lower left" if narrow else "lower right",
             bbox_to_anchor=place,
-            ncols=len(handles),
+            ncols=-(-len(handles) // panel.legend_rows) if narrow else len(handles),
             **({"fontsize": 8, "columnspacing": 0.8, "handlelength": 1.1} if narrow else {}),
         )
 
@@ -191,14 +204,14 @@ def _temperature(axes: Axes, facts: Facts) -> None:
     if has(facts.run, "environment/ambient_K"):
         values = facts.run.channel("environment/ambient_K").astype(np.float64) - zero
         line(axes, time, values, color=GREEN, lw=1.0, ls=(0, (4, 2)), label="ambient")
+    if "thermistor" in facts.lines:
+        line(
+            axes, time, facts.lines["thermistor"] - zero, color=PURPLE, lw=1.0,
+            label="its nearest thermistor",
+        )  # fmt: skip
     if "hottest" in facts.lines and facts.hot_cell is not None:
         name = short_place(place_of_cell(facts, facts.hot_cell)) or "hottest cell"
         line(axes, time, facts.lines["hottest"] - zero, color=VERMILION, label=f"cell {name}")
-    if "thermistor" in facts.lines:
-        line(
-            axes, time, facts.lines["thermistor"] - zero, color=PURPLE, lw=1.5,
-            label="its nearest thermistor",
-        )  # fmt: skip
 
 
 def _bands(axes: Axes, facts: Facts, band: Any, zero: float) -> None:
@@ -219,10 +232,11 @@ def _soc(axes: Axes, facts: Facts) -> None:
         return
     time = _time(facts)
     _estimate(axes, time, soc.estimate, soc.std, BLUE, "estimate \u00b13\u03c3")
-    line(axes, time, 100 * soc.truth, color=INK, lw=1.0, label="truth, mean of the pack")
+    line(axes, time, 100 * soc.truth, color=INK, lw=1.0, label="truth")
     if soc.counted is not None:
         line(axes, time, 100 * soc.counted, color=MUTED, lw=0.7, ls=(0, (2, 1.5)),
              label="Coulomb count")  # fmt: skip
+    _limit_soc(axes, soc.truth, soc.estimate, soc.counted)
 
 
 def _group_soc(axes: Axes, facts: Facts) -> None:
@@ -235,6 +249,15 @@ def _group_soc(axes: Axes, facts: Facts) -> None:
     if soc.group_counted is not None:
         line(axes, time, 100 * soc.group_counted, color=MUTED, lw=0.7, ls=(0, (2, 1.5)),
              label="Coulomb count")  # fmt: skip
+    _limit_soc(axes, soc.group_truth, soc.group_estimate, soc.group_counted)
+
+
+def _limit_soc(axes: Axes, *lines: Any) -> None:
+    """Fit the axis to the lines: the first, wide plus-minus three sigma may leave it."""
+    values = np.concatenate([values for values in lines if values is not None])
+    values = 100 * values[np.isfinite(values)]
+    if len(values):
+        axes.set_ylim(max(values.min() - 4, -5), min(values.max() + 4, 105))
 
 
 def _estimate(axes: Axes, time: Any, value: Any, std: Any, colour: str, label: str) -> None:
@@ -261,7 +284,7 @@ def group_label(facts: Facts) -> str:
 PANELS = {
     "site": Panel(
         title="Site power (grid = load \u2212 PV \u2212 battery)", unit="kW",
-        needs=("environment/load_W",), draw=_site,
+        needs=("environment/load_W", "environment/pv_W"), draw=_site,
     ),
     "power": Panel(
         title="Power", unit="kW", needs=("pcs/ac_power_W",), draw=_power, height_in=1.1
@@ -276,13 +299,14 @@ PANELS = {
     ),
     "temperature": Panel(
         title="Cell temperatures", unit="\u00b0C", needs=("truth/cell_temperature_K",),
-        draw=_temperature, height_in=1.6,
+        draw=_temperature, height_in=1.6, legend_rows=2,
     ),
     "soc": Panel(
-        title="State of charge, pack", unit="%", needs=("truth/cell_soc",), draw=_soc
+        title="State of charge, mean of the pack", unit="%", needs=("truth/cell_soc",), draw=_soc
     ),
     "group_soc": Panel(
-        title="State of charge", unit="%", needs=("bms/group_soc",), draw=_group_soc
+        title="State of charge", unit="%", needs=("bms/group_soc",), draw=_group_soc,
+        of=lambda facts: f"{group_label(facts)} ({facts.group_why})",
     ),
 }  # fmt: skip
 
@@ -315,6 +339,10 @@ def _lanes(facts: Facts) -> list[Lane]:
             key, Lane(text=alarm_name(alarm), spans=[], look=alarm.event.severity)
         )
         lane.spans.append((alarm.start_s, alarm.end_s))
+    if len(opened := open_spans(facts.run)):
+        alarms["plant", "contactor", ""] = Lane(
+            text="contactors open", spans=opened, look="open"
+        )
     shown = list(alarms.values())
     if len(shown) > EVENT_ROWS:
         rest = shown[EVENT_ROWS - 1 :]
@@ -325,13 +353,15 @@ def _lanes(facts: Facts) -> list[Lane]:
 
 
 def alarm_name(alarm: Alarm) -> str:
-    """Return an alarm's code in words with its place, as ``cell low warning R1 M4 G6``."""
-    where = short_place(alarm.place)
-    source = "" if alarm.event.source == "bms" else f"{alarm.event.source}: "
-    return f"{source}{alarm.event.code.replace('_', ' ')} {where}".rstrip()
+    """Return an alarm's code in words with its place, as ``cell low R1 M4 G6``."""
+    event = alarm.event
+    words = event.code.removesuffix(f"_{event.severity}").replace("_", " ")
+    words = words.replace("temperature ", "temp. ") if "rtemperature" in words else words
+    source = "" if event.source == "bms" else f"{event.source}: "
+    return f"{source}{words} {short_place(alarm.place)}".rstrip()
 
 
-def _draw_lanes(axes: Axes, facts: Facts, lanes: list[Lane]) -> None:
+def _draw_lanes(axes: Axes, facts: Facts, lanes: list[Lane], narrow: bool) -> None:
     divisor, _ = plots.time_unit(facts.end_s - facts.start_s)
     end = facts.end_s / divisor
     start = facts.start_s / divisor
@@ -341,28 +371,41 @@ def _draw_lanes(axes: Axes, facts: Facts, lanes: list[Lane]) -> None:
             axes.axhspan(row - 0.5, row + 0.5, color=RULE_TINT, lw=0, zorder=0)
         marker, _, colour = SEVERITIES.get(lane.look, (">", "", FAULT_TINT))
         bars = [(a / divisor, (end if b is None else b / divisor)) for a, b in lane.spans]
-        height = 0.62 if lane.look == "fault" else 0.3
         axes.broken_barh(
-            [(a, max(b - a, 0.0)) for a, b in bars], (row - height / 2, height), color=colour,
-            alpha=0.3, lw=0, zorder=2,
+            [(a, max(b - a, 0.0)) for a, b in bars], (row - 0.36, 0.72), color=colour,
+            alpha=0.22, lw=0, zorder=2,
         )  # fmt: skip
         axes.plot(
             [a for a, _ in bars][:200], [row] * min(len(bars), 200), ls="", marker=marker,
             color=colour, ms=6 if marker != "*" else 9, mec="white", mew=0.5, zorder=3,
+            clip_on=False,
         )  # fmt: skip
-        first = bars[0][0]
-        is_left = first - start > 0.55 * (end - start)
-        axes.text(
-            first + (-0.09 if is_left else 0.09) * inch, row, lane.text, fontsize=9, va="center",
-            ha="right" if is_left else "left", zorder=4,
-        )  # fmt: skip
+        first, room = bars[0][0], 0.075 * inch * len(lane.text)
+        if first + room < end or first - room < start:
+            x, side = min(first + 0.09 * inch, max(end - room, start)), "left"
+        else:
+            x, side = first - 0.09 * inch, "right"
+        axes.text(x, row, lane.text, fontsize=9, va="center", ha=side, zorder=4)
     axes.set_ylim(len(lanes) - 0.5, -0.5)
     axes.set_yticks([])
     axes.grid(axis="y", visible=False)
+    _dress_lanes(axes, {lane.look for lane in lanes}, LANE_IN * len(lanes), narrow)
+
+
+def _dress_lanes(axes: Axes, looks: set[str], height_in: float, narrow: bool) -> None:
+    """Title above the lanes, and what the symbols mean."""
+    above = 1.0 + (0.27 if narrow else 0.09) / height_in
     axes.text(
-        0.0, 1.0 + 0.08 / (LANE_IN * len(lanes)), "Faults and alarms", weight="bold", va="bottom",
-        transform=axes.transAxes,
-    )  # fmt: skip
+        0.0, above, "Faults and alarms", weight="bold", va="bottom", transform=axes.transAxes
+    )
+    for name, (marker, _, colour) in SEVERITIES.items():
+        if name in looks and name != "info":
+            axes.plot([], [], ls="", marker=marker, color=colour, ms=6, label=name)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(
+            loc="lower left" if narrow else "lower right", ncols=6, handletextpad=0.1,
+            bbox_to_anchor=(0.0, 1.0 + 0.05 / height_in) if narrow else (1.0, above - 0.01),
+        )  # fmt: skip
 
 
 RULE_TINT = "#f4f6f8"

@@ -188,15 +188,38 @@ def _names(place: Place, visible: Place) -> bool:
 
 def opened_after(run: Run, start_s: float, rack: int | None = None) -> float | None:
     """Return when a main contactor first opened after `start_s`, of `rack` or of any [s]."""
+    return next((a for a, _ in open_spans(run, rack) if a > start_s), None)
+
+
+def open_spans(run: Run, rack: int | None = None) -> list[tuple[float, float | None]]:
+    """Return from when to when a main contactor stood open again after it had closed [s].
+
+    Parameters
+    ----------
+    run : Run
+    rack : int, optional
+        From 0; None for any rack.
+
+    Returns
+    -------
+    list of (float, float or None)
+        None where it stayed open.
+    """
     path = "truth/contactors"
     if not has(run, path) or run.channels[path].axis is None:
-        return None
+        return []
     places = run.axes["contactor"].coordinates
     if not {"rack", "which"} <= places.keys():
-        return None
+        return []
     main = (places["which"] == PLUS) & ((places["rack"] == rack) | (rack is None))
-    position = run.channel(path)[:, main]
-    time_s = run.time_s("truth")[1:]
-    fell = np.any((position[:-1] == 1) & (position[1:] == 0), axis=1)
-    at = np.flatnonzero(fell & (time_s > start_s))
-    return float(time_s[at[0]]) if len(at) else None
+    if not np.any(main):
+        return []
+    closed = run.channel(path)[:, main] == 1
+    opened = np.any(np.logical_or.accumulate(closed, axis=0) & ~closed, axis=1).astype(np.int8)
+    moves = np.diff(opened, prepend=0, append=0)
+    time_s = run.time_s("truth")
+    starts, ends = np.flatnonzero(moves == 1), np.flatnonzero(moves == -1)
+    return [
+        (float(time_s[a]), float(time_s[b]) if b < len(closed) else None)
+        for a, b in zip(starts, ends, strict=True)
+    ]

@@ -341,13 +341,13 @@ def _soc_error(run: Run, time_s: NDArray[np.float64]) -> dict[str, Any] | None:
 
 
 def _energy_residual(ledger: dict[str, float]) -> tuple[float | None, float | None]:
-    """Return the residual [J] and its ratio to the largest term of the ledger."""
+    """Return the residual [J] and its ratio to the throughput (else to the largest term)."""
     name = next((n for n in ENERGY_RESIDUALS if n in ledger), None)
     if name is None:
         return None, None
     residual_J = ledger[name]
-    if "energy_residual_relative" in ledger:
-        return residual_J, ledger["energy_residual_relative"]
+    if "residual" in ledger:
+        return residual_J, ledger["residual"]
     terms = [abs(v) for n, v in ledger.items() if n.endswith("_J") and "residual" not in n]
     largest = max(terms, default=0.0)
     return residual_J, residual_J / largest if largest > 0 else None

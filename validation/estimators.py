@@ -4,10 +4,10 @@
 on which a BMS engineer characterises a cell: from then on the BMS knows only its own file.
 
 The reduction keeps the final resistance (R0 + sum of the R) and fits the one pair to the step
-response between 0.5 and 600 s, equally weighted per decade (least squares). What of the fast pair is
-over before a driving pulse ends goes into R0. Matching moments instead (final value and area) misses
-the first 30 s; the filter then learns a resistance 15 % too high on US06, which costs 1 point of
-state of charge.
+response between 0.5 and 600 s, equally weighted per decade (least squares). What of the fast pair
+is over before a driving pulse ends goes into R0. Matching moments instead (final value and area)
+misses the first 30 s; the filter then learns a resistance 15 % too high on US06, which costs one
+point of state of charge.
 """
 
 from __future__ import annotations
@@ -112,25 +112,29 @@ def calibrate(params: EcmParams) -> dict[str, Any]:
     }
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> list[Path]:
     """Write `controllers/data/<name>.json` for every named parameter set.
 
     Parameters
     ----------
     arguments : list of str
         Names or paths, as `load_ecm_params` takes them.
+
+    Returns
+    -------
+    list of Path
+        The files written.
     """
     if not arguments:
-        sys.stderr.write("usage: python -m validation.estimators NAME...\n")
-        return 2
+        raise SystemExit("usage: python -m validation.estimators NAME...")
+    paths = []
     for name in arguments:
         document = calibrate(load_ecm_params(name))
         path = Path(DATA_FOLDER) / f"{document['name']}.json"
-        path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        sys.stdout.write(f"{path}\n")
-    return 0
+        paths.append(path)
+    return paths
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    main(sys.argv[1:])

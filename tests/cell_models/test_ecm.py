@@ -161,7 +161,7 @@ def sine_response(time_s, omega, amplitude_A):
 
 
 def test_mean_current_of_each_step_makes_polarisation_second_order(make_linear_cell, bench) -> None:
-    """Exact for constant current is what the cell claims; a smooth one, averaged, is then O(h^2)."""
+    """The cell claims exactness for constant current; a smooth one, averaged, is second order."""
     omega, amplitude_A, time_s = 2.0 * math.pi / 25.0, 10.0, 40.0
     soc, v1 = sine_response(time_s, omega, amplitude_A)
     steps_s, errors = (2.0, 1.0, 0.5, 0.25), []

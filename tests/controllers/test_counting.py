@@ -42,6 +42,7 @@ def test_bleed_current_is_counted_too() -> None:
     bms = ReferenceBms(pack, {"step_s": 1.0, "balancing": {"rest_s": 0.0}})
     view = make_view(bms.fields)
     message = make_measurements(pack, voltage_V=[3.7, 3.7, 3.7, 3.75])
+    message.contactor_feedback = np.zeros((0, 3), dtype=np.bool_)  # not fitted
     start = bms.step(0.0, message, view).group_soc_counted.copy()
     for k in range(1, 101):
         command = bms.step(float(k), message, view)

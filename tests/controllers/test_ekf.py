@@ -1,4 +1,4 @@
-"""The filter against a small 2-RC plant of its own: cells, currents and seeds its tuning never saw."""
+"""The filter against a small 2-RC plant: cells, currents, seeds that its tuning never saw."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """All commands in one application, and what an error becomes: a sentence and an exit code.
 
-0 done; 1 a stated limit was not met; 2 wrong input; 3 the run reached an impossible state; 4 stopped
-from outside; 70 our defect; 130 interrupted.
+0 done; 1 a stated limit was not met; 2 wrong input; 3 the run reached an impossible state;
+4 stopped from outside; 70 our defect; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def _sentence(error: Exception) -> tuple[int, str]:
         return WRONG_INPUT, f"{error.filename}: {error.strerror}"
     path = save_traceback(error)
     return DEFECT, (
-        f"a defect of packtwin, not of your input ({type(error).__name__}: {error}); the traceback "
-        f"is in {path}: please report it"
+        f"this should not happen: {type(error).__name__}: {error}; it is a defect of packtwin, "
+        f"or of a plug-in of yours that {path} names: please report it with that file"
     )
 
 
@@ -88,11 +88,11 @@ app = typer.Typer(
     cls=Commands,
     name="twin",
     help="Battery packs from the cell to the site: physics, BMS, EMS and faults in one step loop.",
-    epilog="Begin with:  twin run ev_us06_short -o demo.h5    (SCENARIO: a file, or an example's name)",
+    epilog="Begin with:  twin run ev_us06_short -o demo.h5",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
 for module in (running, scenarios, reading, plug_ins, figures):
     module.register(app)

@@ -29,23 +29,29 @@ def closing_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "ended", f"{found['ended']}, after {duration(found['duration_s'])} in {found['rows']} rows"
+    length = duration(found["duration_s"])
+    yield "ended", f"{found['ended']}, after {length} in {found['rows']} rows"
     yield "peak temperature", extreme(found["peak_temperature"], "°C", ZERO_CELSIUS_K)
     yield "lowest cell voltage", extreme(found["min_voltage"], "V")
     yield "highest cell voltage", extreme(found["max_voltage"], "V")
     yield "SOC error of the BMS", soc_error(found["soc_error"])
     yield "events", events(found["events"])
     yield "first alarm", first_alarm(found["first_alarm"])
-    yield "energy residual", residual(
-        found["energy_residual_J"], "J", found["energy_residual_relative"], "throughput"
+    yield (
+        "energy residual",
+        residual(found["energy_residual_J"], "J", found["energy_residual_relative"], "throughput"),
     )
-    yield "charge residual", residual(
-        found["charge_residual_As"], "A·s", found.get("charge_residual"), "charge"
+    yield (
+        "charge residual",
+        residual(found["charge_residual_As"], "A·s", found.get("charge_residual"), "charge"),
     )
     if "wall_s" in found:
-        yield "wall time", (
-            f"{duration(found['wall_s'])}, of which {duration(found['run_s'])} running at "
-            f"{found['times_real_time']:,.0f} × real time"
+        yield (
+            "wall time",
+            (
+                f"{duration(found['wall_s'])}, of which {duration(found['run_s'])} running at "
+                f"{found['times_real_time']:,.0f} × real time"
+            ),
         )
     yield "file", found["file"]
 

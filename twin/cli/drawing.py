@@ -1,4 +1,4 @@
-"""What `twin show` says about a pack: sizes, numbers, heat paths, sensors, and a module in letters."""
+"""What `twin show` says about a pack: sizes, numbers, heat paths, sensors, a module in letters."""
 
 from __future__ import annotations
 
@@ -68,38 +68,54 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
     ]
     yield "pack", " × ".join(sizes) + f" = {found['cells']:,} cells"
     volts = found["voltage_V"]
-    yield "voltage", (
-        f"{volts['nominal']:.1f} V nominal, {volts['min']:.1f} to {volts['max']:.1f} V "
-        f"({found['groups_in_series']} groups in series)"
+    yield (
+        "voltage",
+        (
+            f"{volts['nominal']:.1f} V nominal, {volts['min']:.1f} to {volts['max']:.1f} V "
+            f"({found['groups_in_series']} groups in series)"
+        ),
     )
     yield "charge, energy", f"{found['charge_Ah']:.3g} Ah, {_energy(found['energy_Wh'])}"
     cell = scenario.cell
     spread = cell.spread
-    yield "cells", (
-        f"{scenario.cell.model} {found['cell']}, from SOC {100 * cell.initial_soc:g} % "
-        f"at {cell.initial_temperature - 273.15:.4g} °C; spread of capacity "
-        f"{100 * spread.capacity:g} %, resistance {100 * spread.resistance:g} %, SOC "
-        f"{100 * spread.initial_soc:g} points"
+    yield (
+        "cells",
+        (
+            f"{scenario.cell.model} {found['cell']}, from SOC {100 * cell.initial_soc:g} % "
+            f"at {cell.initial_temperature - 273.15:.4g} °C; spread of capacity "
+            f"{100 * spread.capacity:g} %, resistance {100 * spread.resistance:g} %, SOC "
+            f"{100 * spread.initial_soc:g} points"
+        ),
     )
     several = (f"{k:,} cells have {n}" for n, k in found["neighbours"].items())
-    yield "neighbours", ", ".join(several) + f"; {scenario.thermal.neighbour_conductance:g} W/K each"
+    conductance = f"{scenario.thermal.neighbour_conductance:g} W/K each"
+    yield "neighbours", ", ".join(several) + f"; {conductance}"
     yield "heat paths", _heat_paths(scenario)
     wiring = scenario.wiring
-    yield "wiring", (
-        f"joint {1e3 * wiring.joint_resistance:g} mΩ per cell, busbar "
-        f"{1e3 * wiring.link_resistance:g} mΩ, rack {1e3 * wiring.rack_resistance:g} mΩ, fuse "
-        f"{wiring.fuse.rating:g} A, balancing {wiring.bleed_resistance:g} Ω"
+    yield (
+        "wiring",
+        (
+            f"joint {1e3 * wiring.joint_resistance:g} mΩ per cell, busbar "
+            f"{1e3 * wiring.link_resistance:g} mΩ, rack {1e3 * wiring.rack_resistance:g} mΩ, fuse "
+            f"{wiring.fuse.rating:g} A, balancing {wiring.bleed_resistance:g} Ω"
+        ),
     )
     yield "PCS", f"{scenario.pcs.use}, {scenario.pcs.rated_power / 1000.0:g} kW"
-    yield "controllers", (
-        f"BMS {scenario.bms.use} every {duration(scenario.bms.period)}, "
-        f"EMS {scenario.ems.use} every {duration(scenario.ems.period)}"
+    yield (
+        "controllers",
+        (
+            f"BMS {scenario.bms.use} every {duration(scenario.bms.period)}, "
+            f"EMS {scenario.ems.use} every {duration(scenario.ems.period)}"
+        ),
     )
     record = scenario.record
-    yield "periods", (
-        f"plant step {duration(scenario.step)} (alert {duration(scenario.alert_step)}), rows every "
-        f"{duration(record.period)}, states every {duration(record.checkpoint)}, "
-        f"{duration(scenario.duration)} in all"
+    yield (
+        "periods",
+        (
+            f"plant step {duration(scenario.step)} (alert {duration(scenario.alert_step)}), rows "
+            f"every {duration(record.period)}, states every {duration(record.checkpoint)}, "
+            f"{duration(scenario.duration)} in all"
+        ),
     )
     yield "faults", "; ".join(_fault(fault) for fault in scenario.faults) or "none"
 
@@ -119,8 +135,8 @@ def _heat_paths(scenario: Scenario) -> str:
     return (
         f"cell to plate {thermal.plate.cell_conductance:g} W/K, plate to coolant "
         f"{thermal.plate.coolant_conductance:g} W/K per group, cell to air "
-        f"{thermal.ambient_conductance:g} W/K; coolant {thermal.coolant.flow:g} kg/s per rack, from "
-        f"module to module, entering at {entry}"
+        f"{thermal.ambient_conductance:g} W/K; coolant {thermal.coolant.flow:g} kg/s per rack, "
+        f"from module to module, entering at {entry}"
     )
 
 

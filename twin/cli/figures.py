@@ -32,12 +32,16 @@ def bench(as_json: JsonFlag = False) -> None:
     table = grid("ns per cell-step (one core)", *(f"{s['cells']:,} cells" for s in sizes))
     for column in table.columns[1:]:
         column.justify = "right"
+    names = {"refresh": f"refresh (every {result['table_refresh_s']:g} s)"}
     for stage in sizes[0]["ns_per_cell_step"]:
-        last = stage == "whole step"
         row = (f"{s['ns_per_cell_step'][stage]:.2f}" for s in sizes)
-        table.add_row(stage, *row, style="bold" if last else None)
+        style = "bold" if stage == "whole step" else None
+        table.add_row(names.get(stage, stage), *row, style=style)
     table.add_row("whole step / calibration", *(f"{s['ratio']:.2f}" for s in sizes))
     stdout().print(table)
+    say(
+        f"plant step {result['step_s']:g} s, 2 cells in parallel, least CPU time of several repeats"
+    )
     say(f"calibration: {result['calibration_ns']:.2f} ns ({result['calibration']})")
     say(f"{result['machine']['processor']}; " + ", ".join(_versions(result["versions"])))
 

@@ -60,11 +60,11 @@ def check_plugin(
             {"target": target, "kind": kind, "passed": not complaints, "complaints": complaints}
         )
     elif complaints:
-        say(f"{target} is not a {kind.upper()} that can run:")
+        say(f"{target} is no {kind.upper()} that can run:")
         for complaint in complaints:
             say(f"  - {complaint}")
     else:
-        say(f"{target} passes as a {kind.upper()}")
+        say(f"{target}: the {kind.upper()} passes")
     raise typer.Exit(1 if complaints else 0)
 
 

@@ -81,7 +81,7 @@ def fork(
     _check_output(output, force, (run_file, "the run that is forked"))
     from twin.session import start_fork
 
-    if not (quiet or as_json):
+    if _is_watched(quiet, as_json):
         complain(f"restoring {run_file} at {duration(tick / 1000.0)} …", style="dim")
     engine = start_fork(run_file, tick, overrides or (), output, force=force)
     clock = engine.clock
@@ -99,6 +99,11 @@ def _end(until: str, step_s: float, duration_s: float) -> int:
             f"{duration(duration_s)}, in steps of {duration(step_s)}"
         )
     return tick
+
+
+def _is_watched(quiet: bool, as_json: bool) -> bool:
+    """Tell whether somebody watches progress: only on a terminal, and if they want to."""
+    return not quiet and not as_json and stderr().is_terminal
 
 
 def _check_output(path: Path, force: bool, source: tuple[Path, str]) -> None:
@@ -122,8 +127,10 @@ def _finish(
 
     first, started = engine.tick, time.monotonic()
     last = engine.clock.end if end is None else end
-    show = not quiet and not as_json and stderr().is_terminal
-    with _progress(first, last, show) as bar, _gentle_interrupt() as interrupted:
+    with (
+        _progress(first, last, _is_watched(quiet, as_json)) as bar,
+        _gentle_interrupt() as interrupted,
+    ):
 
         def look(tick: int) -> None:
             bar(tick)
@@ -168,7 +175,7 @@ def _facts(
 
 @contextmanager
 def _gentle_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C wait for the end of a step, so that no write is torn; a second one does not wait."""
+    """Let Ctrl-C wait for the end of a step, so that no write is torn; a second does not wait."""
     asked: list[int] = []
 
     def ask(number: int, frame: Any) -> None:

@@ -84,8 +84,9 @@ def show(
         table.add_row(*row)
     stdout().print(table)
     pitch_mm = 1000.0 * loaded.layout.pitch
-    say(f"Module 1 of {engine.plant.topology.n_modules} from above, {pitch_mm:g} mm from cell to")
-    say("cell: each number is a cell of that group, * a thermistor.")
+    modules = engine.plant.topology.n_modules
+    say(f"Module 1 of {modules} from above, {pitch_mm:g} mm between cells.")
+    say("Each number is a cell of that group, * a thermistor beside it.")
     say()
     for line in found["layout"]:
         say(f"  {line}")
@@ -169,7 +170,9 @@ def _new_scenario(name: str, force: bool) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise UserError(f"{name!r} is no name for a scenario: use letters, digits, '_', '-', '.'")
     text = _template("scenario.yaml").replace("name: my_scenario", f"name: {name}")
-    path = _write(Path(f"{name}.yaml"), text.replace("FILE", f"{name}.yaml", 2), force)
+    for command in ("check", "run"):
+        text = text.replace(f"twin {command} FILE", f"twin {command} {name}.yaml")
+    path = _write(Path(f"{name}.yaml"), text, force)
     say(f"Wrote {path}")
     say(f"Next:  twin run {path}")
 
