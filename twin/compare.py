@@ -15,14 +15,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from twin.results import BLOCK_BYTES, Run, open_run, summary
 from twin.run_layout import Event
-
-SHOWN = 12
-"""Lines of one table on screen; `Comparison.as_dict` has them all."""
 
 TICK_PER_S = 1000.0
 
@@ -90,7 +85,10 @@ class PairComparison:
     def differing(self) -> list[ChannelDifference]:
         """Channels that are not identical, in order of the first difference."""
         found = [c for c in self.channels if not c.identical]
-        return sorted(found, key=lambda c: (c.first_time_s or 0.0, c.path))
+        return sorted(found, key=lambda c: (c.first_time_s or 0.0, _rank(c.path), c.path))
+
+
+GROUP_ORDER = ("truth", "measured", "bms", "ems", "pcs", "environment", "ledger")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +102,6 @@ class Comparison:
     def as_dict(self) -> dict[str, Any]:
         """Return everything in plain types, for JSON; NaN and infinity become None."""
         return _plain(asdict(self))
-
-    def render(self, console: Console) -> None:
-        """Print the comparison on a rich console."""
-        console.print(_summary_table(self.paths, self.summaries))
-        for pair in self.pairs:
-            _render_pair(console, pair, self.paths[0])
 
 
 def compare(paths: Sequence[str | os.PathLike[str]]) -> Comparison:
@@ -186,7 +178,9 @@ def _compare_pair(first: Run, second: Run) -> PairComparison:
             skipped[path] = reason
         else:
             channels.append(_compare_channel(first, second, path, clock))
-    only_first, only_second = _differing_events(first.events, second.events)
+    only_first, only_second = _differing_events(
+        *(_in_common(run.events, first, second) for run in (first, second))
+    )
     return PairComparison(
         path=str(second.path),
         rows=len(clock.first),
@@ -277,6 +271,20 @@ def _truth_line(channels: list[ChannelDifference], skipped: dict[str, str], rows
     )
 
 
+def _rank(path: str) -> int:
+    """Order groups as a reader asks for them: truth first, the audit last."""
+    group = path.partition("/")[0]
+    return GROUP_ORDER.index(group) if group in GROUP_ORDER else len(GROUP_ORDER)
+
+
+def _in_common(events: Sequence[Event], *runs: Run) -> list[Event]:
+    """Return the events of the time that all runs have rows for."""
+    times = [run.time_s(next(iter(run.channels.values())).group) for run in runs if run.rows]
+    begin = max((t[0] for t in times), default=0.0)
+    end = min((t[-1] for t in times), default=0.0)
+    return [event for event in events if begin <= event.time_s <= end]
+
+
 def _differing_events(
     first: Sequence[Event], second: Sequence[Event]
 ) -> tuple[list[Event], list[Event]]:
@@ -335,65 +343,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-
-
-def _summary_table(paths: list[str], summaries: list[dict[str, Any]]) -> Table:
-    table = Table(title="runs")
-    table.add_column("")
-    for path in paths:
-        table.add_column(os.path.basename(path))
-
-    def line(name: str, text: Any) -> None:
-        table.add_row(name, *(text(s) for s in summaries))
-
-    def extreme(key: str, offset: float, unit: str) -> Any:
-        def text(s: dict[str, Any]) -> str:
-            e = s[key]
-            if e is None:
-                return "-"
-            return f"{e['value'] - offset:.4g} {unit} at {e['time_s']:g} s\n{e['where']}"
-
-        return text
-
-    line("ended", lambda s: s["ended"])
-    line("duration", lambda s: f"{s['duration_s']:g} s, {s['rows']} rows")
-    line("hottest cell", extreme("peak_temperature", 273.15, "°C"))
-    line("lowest cell voltage", extreme("min_voltage", 0.0, "V"))
-    line("highest cell voltage", extreme("max_voltage", 0.0, "V"))
-    line("events", lambda s: ", ".join(f"{n} {k}" for k, n in s["events"].items()) or "none")
-    line("energy residual", lambda s: _number(s["energy_residual_J"], "J"))
-    return table
-
-
-def _number(value: float | None, unit: str) -> str:
-    return "-" if value is None else f"{value:.3g} {unit}".removesuffix(" 1")
-
-
-def _render_pair(console: Console, pair: PairComparison, reference: str) -> None:
-    print_line = _printer(console)
-    print_line(f"{pair.path} against {reference}: {pair.clock}")
-    print_line(pair.truth)
-    for reason, count in Counter(pair.skipped.values()).items():
-        print_line(f"{count} channels not compared: {reason}")
-    differing = pair.differing
-    if differing:
-        table = Table(title=f"{len(differing)} of {len(pair.channels)} channels differ")
-        for heading in ("channel", "since", "largest", "where", "when"):
-            table.add_column(heading)
-        for c in differing[:SHOWN]:
-            when = "-" if c.time_s is None else f"{c.time_s:g} s"
-            largest = _number(c.max_abs, c.unit)
-            table.add_row(c.path, f"{c.first_time_s:g} s", largest, c.where, when)
-        console.print(table)
-    for which, events in (("first", pair.events_only_first), ("second", pair.events_only_second)):
-        for event in events[:SHOWN]:
-            print_line(f"only in the {which}: {event.time_s:g} s {event.code} {event.component}")
-        if len(events) > SHOWN:
-            print_line(f"… and {len(events) - SHOWN} more events only in the {which}")
-    for key, one, other in pair.scenario:
-        print_line(f"scenario {key}: {one!r} and {other!r}")
-
-
-def _printer(console: Console) -> Any:
-    # Paths and brackets are text here, not markup.
-    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -253,10 +253,15 @@ def svg_text(figure: Figure, prefix: str) -> str:
     text = re.sub(r'\s(?:width|height)="[\d.]+pt"', "", text, count=2)
     text = text.replace("xlink:href", "href").replace('id="', f'id="{prefix}-')
     text = text.replace("url(#", f"url(#{prefix}-").replace('href="#', f'href="#{prefix}-')
-    text = re.sub(r"(?<=\d\.\d)\d+(?=[\s\"LMCQz,)])", "", text)
-    text = re.sub(r"\s*\n([LCQz]) ?", r"\1", text)
-    text = re.sub(r"font: ([^'\";]*?)'DejaVu Sans'[^;\"]*", r"font: \1var(--sans)", text)
+    text = re.sub(r'\b(?:d|x|y|transform)="[^"]*"', _shorten, text)
+    text = text.replace("'DejaVu Sans'", "var(--sans)")
     return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def _shorten(found: re.Match[str]) -> str:
+    """Write coordinates with one decimal (a tenth of a point), and without line breaks."""
+    text = re.sub(r"(?<=\d\.\d)\d+", "", found.group())
+    return re.sub(r"\s*\n([LCQz]?) ?", r"\1", text)
 
 
 def picture(figure: Figure, prefix: str, label: str, dpi: int = 150) -> str:
@@ -273,9 +278,12 @@ def picture(figure: Figure, prefix: str, label: str, dpi: int = 150) -> str:
     text = svg_text(figure, prefix)
     if len(text) <= SVG_LIMIT_BYTES:
         return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    from PIL import Image  # comes with matplotlib
+
+    drawn, packed = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi)
+    Image.open(drawn).convert("RGB").quantize(128).save(packed, format="png", optimize=True)
+    data = base64.b64encode(packed.getvalue()).decode("ascii")
     return f'<img alt="{label}" src="data:image/png;base64,{data}">'
 
 

@@ -93,6 +93,10 @@ class Facts:
         """Time of the last row [s]."""
         return float(self.time_s[-1]) if len(self.time_s) else 0.0
 
+    def ledger_value(self, name: str) -> float | None:
+        """Return the last value of a ledger term, None if the file lacks it."""
+        return self.run.ledger.get(name)
+
     @property
     def faulty_cells(self) -> list[int]:
         """Cells that the answer key names, as indices of the cell axis."""

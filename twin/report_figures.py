@@ -13,19 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twin import plots
-from twin.plots import BAND, BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SEVERITIES, VERMILION, line
+from twin.plots import BAND, BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, VERMILION, line
 from twin.report_facts import Facts
-from twin.report_verdicts import Alarm, has, open_spans, place_of, short_place
+from twin.report_lanes import LANE_IN, draw_lanes, lanes_of
+from twin.report_verdicts import has, place_of, short_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-EVENT_ROWS = 14
-"""Alarms that get a lane of their own; the others are counted in the last lane."""
-
-LANE_IN, PANEL_IN = 0.24, 1.35
-FAULT_TINT = "#D55E00"
+PANEL_IN = 1.35
 NARROW_IN = 6.0
 
 
@@ -64,7 +61,7 @@ def timeline(facts: Facts, width_in: float, panels: Sequence[str] | None = None)
             for name, panel in PANELS.items()
             if name in wanted and any(_is_there(facts, path) for path in panel.needs)
         ]
-        lanes = _lanes(facts) if "events" in wanted else []
+        lanes = lanes_of(facts) if "events" in wanted else []
         narrow = width_in < NARROW_IN
         heads = [0.36 + (0.16 * panel.legend_rows if narrow else 0.0) for panel in chosen]
         heads += [0.36 + (0.16 if narrow else 0.0)] if lanes else []
@@ -87,7 +84,7 @@ def timeline(facts: Facts, width_in: float, panels: Sequence[str] | None = None)
                 chosen[k].draw(axes, facts)
                 _dress(axes, facts, chosen[k], narrow)
             else:
-                _draw_lanes(axes, facts, lanes, narrow)
+                draw_lanes(axes, facts, lanes, narrow)
             _mark_faults(axes, facts)
             axes.tick_params(labelbottom=k == len(heights) - 1)
         if shared is not None:
@@ -130,10 +127,10 @@ def _mark_faults(axes: Axes, facts: Facts) -> None:
         if verdict.start_s is not None:
             end_s = facts.end_s if verdict.end_s is None else verdict.end_s
             axes.axvspan(
-                verdict.start_s / divisor, end_s / divisor, color=FAULT_TINT, alpha=0.06, lw=0,
+                verdict.start_s / divisor, end_s / divisor, color=VERMILION, alpha=0.06, lw=0,
                 zorder=0,
             )  # fmt: skip
-            axes.axvline(verdict.start_s / divisor, color=FAULT_TINT, lw=0.8, ls=(0, (3, 2)))
+            axes.axvline(verdict.start_s / divisor, color=VERMILION, lw=0.8, ls=(0, (3, 2)))
 
 
 # ---- panels -------------------------------------------------------------------------------------
@@ -309,103 +306,3 @@ PANELS = {
         of=lambda facts: f"{group_label(facts)} ({facts.group_why})",
     ),
 }  # fmt: skip
-
-
-# ---- events -------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True, kw_only=True)
-class Lane:
-    """One row of the swim-lane: a fault's span, or every time one alarm was raised."""
-
-    text: str
-    spans: list[tuple[float, float | None]]
-    look: str
-
-
-def _lanes(facts: Facts) -> list[Lane]:
-    lanes = [
-        Lane(
-            text=f"answer key: {v.fault.name} {short_place(v.place)}".rstrip(),
-            spans=[(v.start_s, v.end_s)], look="fault",
-        )
-        for v in facts.verdicts[:4]
-        if v.start_s is not None
-    ]  # fmt: skip
-    alarms: dict[tuple[str, str, str], Lane] = {}
-    for alarm in facts.alarms:
-        key = (alarm.event.source, alarm.event.code, alarm.event.component)
-        lane = alarms.setdefault(
-            key, Lane(text=alarm_name(alarm), spans=[], look=alarm.event.severity)
-        )
-        lane.spans.append((alarm.start_s, alarm.end_s))
-    if len(opened := open_spans(facts.run)):
-        alarms["plant", "contactor", ""] = Lane(
-            text="contactors open", spans=opened, look="open"
-        )
-    shown = list(alarms.values())
-    if len(shown) > EVENT_ROWS:
-        rest = shown[EVENT_ROWS - 1 :]
-        spans = sorted(span for lane in rest for span in lane.spans)
-        more = Lane(text=f"{len(rest)} more kinds of alarm", spans=spans, look="info")
-        shown = [*shown[: EVENT_ROWS - 1], more]
-    return lanes + shown
-
-
-def alarm_name(alarm: Alarm) -> str:
-    """Return an alarm's code in words with its place, as ``cell low R1 M4 G6``."""
-    event = alarm.event
-    words = event.code.removesuffix(f"_{event.severity}").replace("_", " ")
-    words = words.replace("temperature ", "temp. ") if "rtemperature" in words else words
-    source = "" if event.source == "bms" else f"{event.source}: "
-    return f"{source}{words} {short_place(alarm.place)}".rstrip()
-
-
-def _draw_lanes(axes: Axes, facts: Facts, lanes: list[Lane], narrow: bool) -> None:
-    divisor, _ = plots.time_unit(facts.end_s - facts.start_s)
-    end = facts.end_s / divisor
-    start = facts.start_s / divisor
-    inch = (end - start) / (axes.bbox.width / axes.figure.dpi) if end > start else 1.0
-    for row, lane in enumerate(lanes):
-        if row % 2:
-            axes.axhspan(row - 0.5, row + 0.5, color=RULE_TINT, lw=0, zorder=0)
-        marker, _, colour = SEVERITIES.get(lane.look, (">", "", FAULT_TINT))
-        bars = [(a / divisor, (end if b is None else b / divisor)) for a, b in lane.spans]
-        axes.broken_barh(
-            [(a, max(b - a, 0.0)) for a, b in bars], (row - 0.36, 0.72), color=colour,
-            alpha=0.22, lw=0, zorder=2,
-        )  # fmt: skip
-        axes.plot(
-            [a for a, _ in bars][:200], [row] * min(len(bars), 200), ls="", marker=marker,
-            color=colour, ms=6 if marker != "*" else 9, mec="white", mew=0.5, zorder=3,
-            clip_on=False,
-        )  # fmt: skip
-        first, room = bars[0][0], 0.075 * inch * len(lane.text)
-        if first + room < end or first - room < start:
-            x, side = min(first + 0.09 * inch, max(end - room, start)), "left"
-        else:
-            x, side = first - 0.09 * inch, "right"
-        axes.text(x, row, lane.text, fontsize=9, va="center", ha=side, zorder=4)
-    axes.set_ylim(len(lanes) - 0.5, -0.5)
-    axes.set_yticks([])
-    axes.grid(axis="y", visible=False)
-    _dress_lanes(axes, {lane.look for lane in lanes}, LANE_IN * len(lanes), narrow)
-
-
-def _dress_lanes(axes: Axes, looks: set[str], height_in: float, narrow: bool) -> None:
-    """Title above the lanes, and what the symbols mean."""
-    above = 1.0 + (0.27 if narrow else 0.09) / height_in
-    axes.text(
-        0.0, above, "Faults and alarms", weight="bold", va="bottom", transform=axes.transAxes
-    )
-    for name, (marker, _, colour) in SEVERITIES.items():
-        if name in looks and name != "info":
-            axes.plot([], [], ls="", marker=marker, color=colour, ms=6, label=name)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(
-            loc="lower left" if narrow else "lower right", ncols=6, handletextpad=0.1,
-            bbox_to_anchor=(0.0, 1.0 + 0.05 / height_in) if narrow else (1.0, above - 0.01),
-        )  # fmt: skip
-
-
-RULE_TINT = "#f4f6f8"

@@ -33,6 +33,8 @@ class Sheet:
     ----------
     x, y : float64 (n_cells,)
     width, height : float
+    scale_in : float
+        Inches to a pitch.
     modules : list of (x, y, width, height, name)
     racks : list of (y, name)
     """
@@ -41,6 +43,7 @@ class Sheet:
     y: Floats
     width: float
     height: float
+    scale_in: float
     modules: list[tuple[float, float, float, float, str]]
     racks: list[tuple[float, str]]
 
@@ -74,19 +77,25 @@ def lay_out(facts: Facts, width_in: float) -> Sheet | None:
     left = 1.2
     rack_high = rows * tall + (1.6 if n_racks > 1 else 0.0)
     column, row = module % per_row, module // per_row
-    top = rack * rack_high + row * tall + (2.6 if n_racks > 1 else 1.0)
+    top = rack * rack_high + row * tall + (2.6 if n_racks > 1 else 1.3)
     modules = [
         (left + (m % per_row) * (wide + gap) - gap / 2 - 0.2,
-         r * rack_high + (m // per_row) * tall + (2.6 if n_racks > 1 else 1.0) - 0.7,
+         r * rack_high + (m // per_row) * tall + (2.6 if n_racks > 1 else 1.3) - 0.7,
          wide + 0.4, high + 0.4, f"M{m + 1}")
         for r in range(n_racks)
         for m in range(n_modules)
     ]  # fmt: skip
     racks = [(r * rack_high + 0.5, f"Rack {r + 1}") for r in range(n_racks)] if n_racks > 1 else []
+    width = left + per_row * (wide + gap)
     return Sheet(
-        x=left + column * (wide + gap) + x, y=top + y, modules=modules, racks=racks,
-        width=left + per_row * (wide + gap), height=n_racks * rack_high + 0.6,
-    )  # fmt: skip
+        x=left + column * (wide + gap) + x,
+        y=top + y,
+        modules=modules,
+        racks=racks,
+        width=width,
+        height=n_racks * rack_high + 0.9,
+        scale_in=min(LARGEST_PITCH_IN, width_in / width),
+    )
 
 
 def _positions(facts: Facts, n_cells: int) -> tuple[Floats, Floats]:
@@ -123,7 +132,7 @@ def cell_map(facts: Facts, width_in: float) -> Figure | None:
     paths = ["truth/cell_temperature_K", "truth/cell_voltage_V"]
     chosen = [draw for draw, path in zip(maps, paths, strict=True) if has(facts.run, path)]
     with plots.style():
-        scale = min(LARGEST_PITCH_IN, width_in / sheet.width)
+        scale = sheet.scale_in
         map_in, head_in, foot_in = sheet.height * scale, 0.34, 0.62
         total = len(chosen) * (head_in + map_in + foot_in)
         figure = plots.new_figure(width_in, total)
@@ -141,7 +150,7 @@ def cell_map(facts: Facts, width_in: float) -> Figure | None:
             axes.axis("off")
             _furnish(axes, sheet)
             draw(axes, bar, facts, sheet)
-            _mark(axes, facts, sheet, scale)
+            _mark(axes, facts, sheet)
             top -= foot_in
     return figure
 
@@ -159,18 +168,19 @@ def _show(
 ) -> None:
     """Draw the cells in colours, and the colour bar."""
     title, label, colours = look["title"], look["label"], look["cmap"]
-    circles = plots.discs(
-        axes, sheet.x, sheet.y, 0.9, values, cmap=colours, norm=plots.colour_scale(*limits),
-        linewidths=0.4, edgecolors="#00000055",
+    circles = axes.scatter(
+        sheet.x, sheet.y, (0.9 * 72.0 * sheet.scale_in) ** 2, values, cmap=colours,
+        norm=plots.colour_scale(*limits), linewidths=look.get("outline", 0.0), edgecolors=MUTED,
+        clip_on=False,
     )  # fmt: skip
     beyond = ("min" if values.min() < limits[0] else "", "max" if values.max() > limits[1] else "")
     extend = {("", ""): "neither", ("min", "max"): "both"}.get(beyond, "".join(beyond))
     figure: Any = axes.figure
     scale = figure.colorbar(circles, cax=bar, orientation="horizontal", extend=extend)
-    scale.outline.set_visible(False)
+    scale.outline.set_edgecolor(RULE)
     bar.grid(visible=False)
-    bar.text(1.04, 0.5, label, transform=bar.transAxes, va="center")
-    axes.text(0.5, -0.1, title, weight="bold", va="bottom", fontsize=9)
+    bar.text(1.08 if "max" in beyond else 1.03, 0.5, label, transform=bar.transAxes, va="center")
+    axes.text(0.5, -0.35, title, weight="bold", va="bottom", fontsize=9)
 
 
 def _temperature(axes: Axes, bar: Axes, facts: Facts, sheet: Sheet) -> None:
@@ -199,7 +209,7 @@ def _voltage(axes: Axes, bar: Axes, facts: Facts, sheet: Sheet) -> None:
     values = 1e3 * (values - median)
     widest = max(float(np.max(np.abs(values))), 1.0)
     _show(
-        axes, bar, sheet, values, (-widest, widest), cmap="PuOr", label="mV",
+        axes, bar, sheet, values, (-widest, widest), cmap="PuOr", outline=0.3, label="mV",
         title=f"Cell voltage less the median of {median:.3f} V, same moment",
     )  # fmt: skip
     lowest = int(np.argmax(np.abs(values)))
@@ -208,25 +218,27 @@ def _voltage(axes: Axes, bar: Axes, facts: Facts, sheet: Sheet) -> None:
 
 def _say(axes: Axes, sheet: Sheet, cell: int, text: str) -> None:
     """Write beside a cell."""
-    left = sheet.x[cell] > 0.75 * sheet.width
-    axes.annotate(
-        text, (sheet.x[cell], sheet.y[cell]), (-9 if left else 9, 7), textcoords="offset points",
-        ha="right" if left else "left", va="bottom", fontsize=9, weight="bold", color=INK,
-        bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": RULE, "lw": 0.6},
-        zorder=6,
+    x, y = float(sheet.x[cell]), float(sheet.y[cell])
+    home = next(m for m in sheet.modules if 0 < x - m[0] < m[2] and 0 < y - m[1] < m[3])
+    right, top = home[0] + home[2], home[1]
+    axes.plot([x, x], [y - 0.5, top - 0.12], color=INK, lw=0.8, zorder=6)
+    is_room = home[2] * sheet.scale_in > 1.0
+    axes.text(
+        right if is_room else x, top - 0.12, text, fontsize=9, weight="bold", va="bottom",
+        ha="right" if is_room else "center", zorder=6,
     )  # fmt: skip
 
 
-def _mark(axes: Axes, facts: Facts, sheet: Sheet, scale: float) -> None:
+def _mark(axes: Axes, facts: Facts, sheet: Sheet) -> None:
     """Mark thermistors with a dot, faulty cells with a ring."""
     sensors = [c for c in facts.parameters.get("thermistor_cell") or [] if c < len(sheet.x)]
-    size = max(1.6, 16 * scale)
+    size = max(1.6, 16 * sheet.scale_in)
     axes.plot(
         sheet.x[sensors], sheet.y[sensors], ls="", marker="o", ms=size, mfc="white", mec=INK,
         mew=0.5, zorder=4,
     )  # fmt: skip
     faulty = facts.faulty_cells
     axes.plot(
-        sheet.x[faulty], sheet.y[faulty], ls="", marker="o", ms=78 * scale, mfc="none",
+        sheet.x[faulty], sheet.y[faulty], ls="", marker="o", ms=78 * sheet.scale_in, mfc="none",
         mec=VERMILION, mew=2.2, zorder=5, clip_on=False,
     )  # fmt: skip

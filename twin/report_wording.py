@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from html import escape
-from typing import Any
+
+import numpy as np
 
 from twin.report_facts import NOTABLE_K, Facts
 from twin.report_verdicts import Alarm, Verdict, long_place, place_of
 
 CELSIUS_K = 273.15
+_RAISED = "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 SAID = {
     "derate": "reduced its limits",
     "stop": "asked for a stop",
@@ -51,8 +53,17 @@ def energy(joule: float) -> str:
     elif size >= 0.01 or size == 0.0:
         text = f"{joule:,.2f} J"
     else:
-        text = f"{joule:.1e} J"
+        text = f"{scientific(joule)} J"
     return text.replace("-", "\u2212", 1) if joule < 0 else text
+
+
+def scientific(value: float) -> str:
+    """Return a number as ``7.4\u00b710\u207b\u00b9\u2075``."""
+    if not math.isfinite(value) or value == 0.0:
+        return f"{value:g}"
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", _RAISED))
+    return f"{mantissa}\u00b710{raised}"
 
 
 def celsius(kelvin: float) -> str:
@@ -141,7 +152,9 @@ def _reaction_story(verdict: Verdict) -> list[str]:
         return ["It warned, and left limits and contactors as they were."]
     if len(steps) == 1 and verdict.opened_s is not None:
         return [f"{steps[0][0].upper()}{steps[0][1:]}."]
-    return [f"It {', '.join(steps[:-1])} and {steps[-1]}." if len(steps) > 1 else f"It {steps[0]}."]
+    return [
+        f"It {', '.join(steps[:-1])}, and {steps[-1]}." if len(steps) > 1 else f"It {steps[0]}."
+    ]
 
 
 def _quiet_story(facts: Facts) -> list[str]:
@@ -169,8 +182,6 @@ def _heat_story(facts: Facts) -> list[str]:
     text = f"The hottest cell ({where}) reached {celsius(peak['value'])} at {clock(peak['time_s'])}"
     sensor = facts.lines.get("thermistor")
     if sensor is not None:
-        import numpy as np
-
         read_K = float(np.nanmax(sensor)) if np.any(np.isfinite(sensor)) else math.nan
         if peak["value"] - read_K > NOTABLE_K:
             text += f", while its nearest thermistor never read more than {celsius(read_K)}"
@@ -189,5 +200,5 @@ def followed(facts: Facts) -> str:
     """Return the name of the group that the figures follow, as HTML text."""
     if facts.group is None:
         return ""
-    place: dict[str, Any] = place_of(facts.run, "group", facts.group)
+    place = place_of(facts.run, "group", facts.group)
     return escape(long_place(place))

@@ -94,7 +94,8 @@ def attach_file(
 
 def _plant_facts(engine: Engine) -> dict[str, Any]:
     """Return what a report puts beside the BMS's own parameters, and where the cells sit."""
-    params, topology = engine.plant.model.params, engine.plant.topology
+    model: Any = engine.plant.model
+    params, topology = model.params, engine.plant.topology
     return {
         "cell": params.name,
         "capacity_Ah": params.capacity_As / 3600.0,
@@ -136,9 +137,7 @@ def answer_key(engine: Engine, scenario: Scenario) -> list[FaultRow]:
     return rows
 
 
-def run(
-    engine: Engine, until: int | None = None, progress: Progress | None = None
-) -> Outcome:
+def run(engine: Engine, until: int | None = None, progress: Progress | None = None) -> Outcome:
     """Run an engine to the end, or to what stops it; the file is closed whatever happens.
 
     Parameters
@@ -218,6 +217,8 @@ def start_fork(
         changed = parse_scenario(text, overrides, source=str(parent), directory=home)
         forked = build(changed)
         forked.restore(engine.snapshot())
+        forked.injector.adopt(engine.injector)
+        forked.plant.alert(at_tick)
         engine = forked
     more = {"parent": str(parent), "parent_sha256": original.sha256, "fork_s": at_tick / 1000.0}
     attach_file(engine, changed, path, force=force, more=more)
@@ -233,4 +234,6 @@ def _named(checkpoint: dict[str, Any], layout: dict[str, Any]) -> dict[str, dict
 
 
 def _refused(key: str, value: Any, message: str) -> ScenarioError:
-    return ScenarioError([Problem(source="", key_path=key, line=None, value=value, message=message)])
+    return ScenarioError(
+        [Problem(source="", key_path=key, line=None, value=value, message=message)]
+    )

@@ -175,9 +175,7 @@ def test_split_of_two_cells_with_an_rc_pair_converges_first_order_to_an_ode_solv
 
 @pytest.mark.parametrize("step_s", [10.0, 600.0, 36_000.0])
 @pytest.mark.parametrize("n", [2, 7])
-def test_cells_approach_each_other_without_ringing_at_any_step(
-    make_linear_cell, step_s, n
-) -> None:
+def test_cells_approach_each_other_without_ringing_at_any_step(make_linear_cell, step_s, n) -> None:
     rng = np.random.default_rng(n)
     group = Group(
         make_linear_cell(0), rng.uniform(0.3, 0.7, n), step_s=step_s,

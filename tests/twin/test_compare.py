@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
+from twin.cli.comparing import render
 from twin.compare import Comparison, compare, differing_keys, match_rows
 from twin.hdf5 import RunFile
 from twin.recorder import RecordedChannel, Recorder
@@ -55,7 +56,7 @@ def write_run(
 
 def on_screen(comparison: Comparison) -> str:
     out = StringIO()
-    comparison.render(Console(file=out, width=160))
+    render(comparison, Console(file=out, width=160))
     return out.getvalue()
 
 

@@ -28,7 +28,9 @@ def pack_facts(engine: Engine, scenario: Scenario) -> dict[str, Any]:
         Sizes; ``voltage_V`` (nominal, min, max), ``charge_Ah``, ``energy_Wh`` of the site at the
         reference temperature; neighbours per cell; sensors by kind; faults.
     """
-    top, params = engine.plant.topology, engine.plant.model.params
+    top = engine.plant.topology
+    model: Any = engine.plant.model
+    params = model.params
     in_series = top.n_groups // top.n_racks
     nominal_V = float(np.trapezoid(params.ocv_V, params.ocv_soc))  # mean over the rated window
     charge_Ah = params.capacity_As / 3600.0 * top.cells_per_group * top.n_racks

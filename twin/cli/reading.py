@@ -137,10 +137,11 @@ def compare(
     """Put runs on one clock and say what is identical, what differs, and since when."""
     if len(run_files) < 2:
         raise UserError("compare needs at least two run files")
+    from twin.cli.comparing import render
     from twin.compare import compare as compare_runs
 
     comparison = compare_runs(run_files)
     if as_json:
         say_json(comparison.as_dict())
     else:
-        comparison.render(stdout())
+        render(comparison, stdout())

@@ -147,7 +147,8 @@ def _finish(
 
         show_closing(facts)
     if outcome.code:
-        complain(f"{outcome.reason}; {path} holds everything up to there")
+        kept = "" if "the file" in outcome.reason else f"; {path} holds everything up to there"
+        complain(outcome.reason + kept)
     raise typer.Exit(outcome.code)
 
 

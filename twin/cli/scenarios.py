@@ -192,7 +192,8 @@ def _new_plug_in(kind: str, name: str, force: bool) -> None:
     target = f"{name}:{words}"
     say(f"Wrote {path}: the class {words}")
     say(f"Next:  twin check-plugin {target}")
-    say(f'       twin run ev_us06 --set {kind}.use={target} --until "2 min" -o {name}.h5')
+    use = f'--set {kind}.use={target} --set "{kind}.options={{}}"'
+    say(f'       twin run ev_us06 {use} --until "2 min" -o {name}.h5')
 
 
 def _write(path: Path, text: str, force: bool) -> Path:

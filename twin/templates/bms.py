@@ -62,8 +62,11 @@ class MyBms:
                 continue
             command.minus[rack] = True
             command.precharge[rack], command.plus[rack] = not is_precharged, is_precharged
-            command.state[rack] = BmsState.NORMAL if is_precharged else BmsState.PRECHARGE
-            if is_precharged:  # limits fall to zero over the margin before the data-sheet voltage
+            # Until plus says that it has closed, current would run through the precharge resistor.
+            feedback = inputs.contactor_feedback
+            is_closed = is_precharged and rack < len(feedback) and bool(feedback[rack, 2])
+            command.state[rack] = BmsState.NORMAL if is_closed else BmsState.PRECHARGE
+            if is_closed:  # limits fall to zero over the margin before the data-sheet voltage
                 down = min(max((lowest - rating.voltage_min_V) / self._margin_V, 0.0), 1.0)
                 up = min(max((rating.voltage_max_V - highest) / self._margin_V, 0.0), 1.0)
                 cells = pack.cells_per_group
