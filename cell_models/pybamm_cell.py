@@ -70,7 +70,9 @@ SOURCES: dict[str, str] = {
     "entropic": f"dU_p/dT - dU_n/dT of {_DFN_SOURCE} at 25 degC along the same path",
     "resistance": "fitted by cell_models/fit.py to pulses of the DFN with "
     f"{_DFN_SOURCE}; electrolyte data reach from -10 to 50 degC, so the -20 and 60 degC columns "
-    "extrapolate them; soc below 0.05 and above 0.95 hold the edge",
+    "extrapolate them; soc below 0.05 and above 0.95 hold the edge. R does not depend on current: "
+    "the columns below 0 degC come from 0.3 C pulses, and at -10 degC and 5 to 7 A the circuit "
+    "drops 90 mV too much on average (173 mV at worst, US06, soc 0.9 to 0.3)",
     "hysteresis": "assumed: the DFN has none. NMC811 shows almost none and the few per cent of "
     "SiOx in the anode leave some mV over most of the window, hence 5 mV half gap; 40 per unit of "
     "soc goes over to the other branch (to 1/e) within 2.5 % of charge",

@@ -12,7 +12,9 @@
     ledger      energy and charge, and what they leave over
     results     a run file opened for reading: `open_run`
     plots       figures of a run; report: one self-contained page
-    __main__    the command `twin`
+    session     a run with its file: start, fork, run to the end or to an accident
+    bench       how fast the plant is
+    __main__    the command `twin`; its commands are in cli/
     examples/   shipped scenarios
 
 `import twin` is cheap: `load_scenario`, `build` and `open_run` are imported when first asked for.

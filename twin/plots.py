@@ -50,7 +50,7 @@ SVG_LIMIT_BYTES = 300_000
 CELSIUS_K = 273.15
 HOUR_S, MINUTE_S = 3600.0, 60.0
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9.0,
     "axes.edgecolor": MUTED,
@@ -243,7 +243,8 @@ def svg_text(figure: Figure, prefix: str) -> str:
     from matplotlib import rc_context
 
     buffer = io.StringIO()
-    with rc_context(_STYLE | {"svg.hashsalt": prefix}):
+    look: dict[Any, Any] = _STYLE | {"svg.hashsalt": prefix}
+    with rc_context(look):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]

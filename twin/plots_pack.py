@@ -39,7 +39,7 @@ def pack_figure(engine: Any) -> Figure:
     side, above, below = 1.9e3 * pitch, 0.85e3 * pitch, 1.5e3 * pitch
     wide, high = np.ptp(x) + 2 * side, np.ptp(y) + above + below
     room_in = WIDTH_IN - 2 * MARGIN_IN
-    module_in = min(room_in * 0.74, 4.6 * wide / high, wide / (1e3 * pitch) * 0.85)
+    module_in = min(room_in * 0.70, 4.6 * wide / high, wide / (1e3 * pitch) * 0.85)
     module_high_in = module_in * high / wide
     site_rows, per_row = _wrap(topology)
     site_in = 0.5 + topology.n_racks * (site_rows * 0.95 + 0.15)
@@ -97,8 +97,8 @@ def _write_head(figure: Figure, engine: Any, total: float) -> None:
     )
     lines = (
         f"{topology.n_racks:,} rack{_s(topology.n_racks)} \u00d7 {modules:,} module{_s(modules)} "
-        f"\u00d7 {groups:,} group{_s(groups)} \u00d7 {p:,} cell{_s(p)} = {topology.n_cells:,} cells "
-        f"of {params.name}, {params.capacity_As / 3600:.2f} Ah",
+        f"\u00d7 {groups:,} group{_s(groups)} \u00d7 {p:,} cell{_s(p)} = "
+        f"{topology.n_cells:,} cells of {params.name}, {params.capacity_As / 3600:.2f} Ah",
         f"a rack: {series:,} groups in series, {series * params.voltage_min_V:,.0f}\u2013"
         f"{series * params.voltage_max_V:,.0f} V, {p * params.capacity_As / 3600:,.1f} Ah; "
         f"{n_sensors:,} thermistor{_s(n_sensors)}; coolant {thermal.coolant_flow_kg_per_s:g} kg/s "
@@ -190,7 +190,7 @@ def _draw_series(axes: Axes, topology: Any, cells: Any, x: Any, y: Any, pitch: f
     for (xa, ya), (xb, yb) in zip(middle[:-1], middle[1:], strict=True):
         is_level = abs(ya - yb) < 0.1 * pitch
         start, end = ((xa, ya - lift), (xb, yb - lift)) if is_level else ((xa, ya), (xb, yb))
-        side = 0.0 if is_level else 0.22 * pitch
+        side = 0.0 if is_level else -0.22 * pitch
         cut = 0.28 if is_level else 0.5 - 0.3 * pitch / abs(yb - ya)
         dx, dy = end[0] - start[0], end[1] - start[1]
         axes.annotate(
@@ -243,7 +243,7 @@ def _draw_legend(axes: Axes, engine: Any) -> None:
             {"color": GREEN, "lw": 2.0},
         ),
         ("thermistor (T)", {"marker": "D", "mfc": PURPLE, "mec": "white", "ms": 7}),
-        ("coolant, under the groups in series order", {"color": BLUE, "lw": 2.4}),
+        ("coolant, along the groups", {"color": BLUE, "lw": 2.4}),
     )
     for text, look in entries:
         axes.plot([], [], **({"ls": ""} if "marker" in look else {}), **look, label=text)

@@ -106,7 +106,7 @@ def _verdict_rows(verdict: Verdict) -> list[Cells]:
     blamed, first, start_s = verdict.blamed, verdict.first, verdict.start_s
     level = finest(verdict)
     planned = "" if start_s is not None else " (never came)"
-    rows = [
+    rows: list[Cells] = [
         ("What", escape(what_of(verdict)) + planned, _said(blamed or first)),
         ("Where", escape(long_place(verdict.place)), _where(verdict, level)),
         ("When", clock(start_s), clock(blamed.start_s) if blamed else "\u2013"),
@@ -160,7 +160,7 @@ def _where(verdict: Verdict, level: str) -> str:
 # ---- energy -------------------------------------------------------------------------------------
 
 USES = (
-    ("pcs_ac_J", "Delivered by the PCS, AC (charged from it when negative)"),
+    ("pcs_ac_J", "To the AC side (from it: negative)"),
     ("pcs_loss_J", "Loss of the PCS"),
     ("heat_J", "Heat in the cells"),
     ("short_J", "Heat in internal shorts"),
@@ -227,19 +227,24 @@ def _audit(last: dict[str, float]) -> str:
     ]
     facts = (
         ("residual", "All four, as a part of the throughput", scientific),
-        ("heat_mismatch", "Heat against the independent sum i\u00b2R + \u2026", "{:.2%}".format),
+        ("heat_mismatch", "Heat against the independent sum i\u00b2R + \u2026", _share),
         ("charge_residual", "Charge, as a part of what was stored", scientific),
     )
     rows += [(name, form(last[key])) for key, name, form in facts if key in last]
     return (
         f"<h3>Do the books close?</h3>{table(('', ''), rows, numeric=(1,))}"
         '<p class="note">Stored energy is computed from the state of every cell, flows are summed '
-        "step by step: what is left over is error of the simulator. Rounding leaves about 10\u207b\u00b9\u2075 of "
+        "step by step: what is left over is error of the simulator. Rounding leaves "
+        "about 10\u207b\u00b9\u2075 of "
         "the throughput; a wrong flow would show at once.</p>"
     )
 
 
 # ---- what the filter believed -------------------------------------------------------------------
+
+
+def _share(part: float) -> str:
+    return f"{100 * part:.2f} %"
 
 
 def beliefs(facts: Facts) -> str:

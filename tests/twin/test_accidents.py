@@ -1,4 +1,4 @@
-"""Runs that end badly: lost controllers, impossible states, defects, Ctrl-C, kill -9, full disks."""
+"""Runs that end badly: lost controllers, impossible states, Ctrl-C, kill -9, full disks."""
 
 from __future__ import annotations
 

@@ -41,8 +41,9 @@ class Commands(TyperGroup):
 
 
 def _is_ours(error: Exception) -> bool:
-    """Tell whether typer knows what to do with an exception: exit, abort, wrong options."""
-    return isinstance(error, typer.Exit | typer.Abort) or hasattr(error, "exit_code")
+    """Tell whether typer knows what to do: exit, abort, wrong options, a reader that went away."""
+    known = typer.Exit | typer.Abort | BrokenPipeError
+    return isinstance(error, known) or hasattr(error, "exit_code")
 
 
 def tell(error: Exception, as_json: bool) -> int:

@@ -49,7 +49,8 @@ def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield (
             "wall time",
             (
-                f"{duration(found['wall_s'])}, of which {duration(found['run_s'])} running at "
+                f"{duration(round(found['wall_s'], 1))}, of which "
+                f"{duration(round(found['run_s'], 1))} running at "
                 f"{found['times_real_time']:,.0f} × real time"
             ),
         )

@@ -109,7 +109,8 @@ def _as_dict(run: Run, found: dict[str, Any]) -> dict[str, Any]:
 def report(
     run_file: RunFile,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="F.html", help="[RUN.html]")
+        Path | None,
+        typer.Option("-o", "--output", metavar="F.html", help="The page; else RUN.html."),
     ] = None,
 ) -> None:
     """Write one self-contained page that explains a run."""

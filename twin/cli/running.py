@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,9 +41,14 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of an example.")],
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of an example.")
+    ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="RUN.h5", help="[NAME.h5]")
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="RUN.h5", help="The run file; else the scenario's name."
+        ),
     ] = None,
     force: Force = False,
     overrides: Overrides = None,
@@ -68,7 +73,9 @@ def run(
 def fork(
     run_file: Annotated[Path, typer.Argument(metavar="RUN.h5", help="The run to fork.")],
     at: Annotated[str, typer.Option(metavar="TIME", help='When, as in "10 min".')],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="NEW.h5")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="NEW.h5", help="The new run file.")
+    ],
     overrides: Overrides = None,
     force: Force = False,
     until: Until = None,
@@ -79,14 +86,27 @@ def fork(
     begin = time.monotonic()
     tick = read_time("--at", at)
     _check_output(output, force, (run_file, "the run that is forked"))
+    end = None if until is None else _end_of_fork(run_file, overrides or (), until, tick)
     from twin.session import start_fork
 
     if _is_watched(quiet, as_json):
         complain(f"restoring {run_file} at {duration(tick / 1000.0)} …", style="dim")
     engine = start_fork(run_file, tick, overrides or (), output, force=force)
-    clock = engine.clock
-    end = None if until is None else _end(until, clock.step / 1000.0, clock.end / 1000.0)
     _finish(engine, output, end, as_json, quiet, begin)
+
+
+def _end_of_fork(run_file: Path, overrides: Sequence[str], until: str, at: int) -> int:
+    """Return the tick of an earlier end; checked before the new file is made."""
+    from twin.load import parse_scenario
+    from twin.results import open_run
+
+    with open_run(run_file) as parent:
+        text, home = parent.scenario_text, parent.attributes["scenario_directory"]
+    loaded = parse_scenario(text, overrides, source=str(run_file), directory=Path(home))
+    end = _end(until, loaded.step, loaded.duration)
+    if end <= at:
+        raise UserError(f"--until {until!r}: expected a time after --at")
+    return end
 
 
 def _end(until: str, step_s: float, duration_s: float) -> int:
