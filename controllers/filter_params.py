@@ -1,7 +1,7 @@
 """The BMS's own picture of the cell: coarse tables of OCV, resistance and one RC pair.
 
 A real BMS carries a calibration made on other cells than those it watches. So the filter reads its
-own file (`controllers/data/<name>.json`, written by `python -m validation.estimators <name>`), has
+own file (`controllers/data/<name>.json`, written by `python -m validation.calibration <name>`), has
 one RC pair where the plant has two, and is deliberately mis-scaled by `Mismatch`: it never shares
 the plant's truth. Only numpy is needed here.
 """
@@ -145,7 +145,7 @@ def load_filter_params(name_or_path: str | Path, mismatch: Mismatch | None = Non
     if not path.is_file():
         raise ValueError(
             f"no filter calibration {str(name_or_path)!r}; shipped: {', '.join(filter_names())}; "
-            "python -m validation.estimators NAME makes one from a cell's parameter set"
+            "python -m validation.calibration NAME makes one from a cell's parameter set"
         )
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if set(document) != set(_KEYS):

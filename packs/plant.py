@@ -221,7 +221,9 @@ class Plant:
             return
         control.step_ticks[0] = length
         control.refresh_at[0] = tick + round(self.spec.table_refresh_s * 1000.0)
-        status = self.model.refresh(self.cells.lanes, self.cells.temperature_K, step_s)
+        temperature_K, n = self.cells.temperature_K, self.topology.n_cells
+        temperature_K[n:] = temperature_K[n - 1]  # padding lanes repeat the last cell
+        status = self.model.refresh(self.cells.lanes, temperature_K, step_s)
         if status & OUT_OF_RANGE:
             self.notices.append(
                 Notice(code="table_range", scope="site", component=-1, value=math.nan, limit=0.0)

@@ -114,15 +114,23 @@ class FaultInjector:
             for fault in self.faults
         ]
 
-    def adopt(self, before: FaultInjector) -> None:
-        """Take over, by name, which faults were active; what they write is this scenario's."""
-        old = {fault.name: k for k, fault in enumerate(before.faults)}
+    def adopt(self, before: FaultInjector) -> bool:
+        """Take over, by name, which faults were active; what they write is this scenario's.
+
+        Returns
+        -------
+        bool
+            Whether anything on the overlay is different now.
+        """
+        overlay = {name: array.copy() for name, array in vars(self._overlay).items()}
+        numbers = {fault.name: k for k, fault in enumerate(before.faults)}
         for k, fault in enumerate(self.faults):
-            j = old.get(fault.name)
+            j = numbers.get(fault.name)
             known = j is not None
             self._view.active[k] = before._view.active[j] if known else 0
             self._view.held_since[k] = before._view.held_since[j] if known else NEVER
         self._rewrite()
+        return any((getattr(self._overlay, name) != old).any() for name, old in overlay.items())
 
     def update(self, tick: int) -> list[Transition]:
         """Let faults come and go at `tick`; return what changed."""

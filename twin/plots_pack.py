@@ -10,8 +10,7 @@ from twin import plots
 from twin.plots import BLUE, GREEN, INK, MUTED, PURPLE, SKY
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from twin.plots import Axes, Figure
 
 TONES = ("#dbe7f3", "#f7e3c8")
 CELL_TONES = ("#b9d0e6", "#efcb9a")

@@ -26,7 +26,7 @@ from twin.report_wording import clock, story
 from twin.results import open_run
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from twin.plots import Figure
 
 WIDE_IN, NARROW_IN = 10.6, 4.4
 """Widths that figures are drawn for: a desk or paper, and a phone."""

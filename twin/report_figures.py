@@ -19,8 +19,7 @@ from twin.report_lanes import LANE_IN, draw_lanes, lanes_of
 from twin.report_verdicts import has, place_of, short_place
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from twin.plots import Axes, Figure
 
 PANEL_IN = 1.35
 NARROW_IN = 6.0
@@ -61,6 +60,8 @@ def timeline(facts: Facts, width_in: float, panels: Sequence[str] | None = None)
             for name, panel in PANELS.items()
             if name in wanted and any(_is_there(facts, path) for path in panel.needs)
         ]
+        if chosen and chosen[0].draw is _site and not _is_there(facts, "environment/demand_W"):
+            chosen = [panel for panel in chosen if panel.draw is not _power]
         lanes = lanes_of(facts) if "events" in wanted else []
         narrow = width_in < NARROW_IN
         heads = [0.36 + (0.16 * panel.legend_rows if narrow else 0.0) for panel in chosen]

@@ -11,7 +11,7 @@ from twin.report_facts import Facts
 from twin.report_verdicts import Alarm, open_spans, short_place
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from twin.plots import Axes
 
 EVENT_ROWS = 14
 """Alarms that get a lane of their own; the others are counted in the last lane."""

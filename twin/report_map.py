@@ -15,8 +15,7 @@ from twin.report_verdicts import has
 from twin.report_wording import clock
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from twin.plots import Axes, Figure
 
 Floats = NDArray[np.float64]
 
@@ -221,12 +220,15 @@ def _say(axes: Axes, sheet: Sheet, cell: int, text: str) -> None:
     x, y = float(sheet.x[cell]), float(sheet.y[cell])
     home = next(m for m in sheet.modules if 0 < x - m[0] < m[2] and 0 < y - m[1] < m[3])
     right, top = home[0] + home[2], home[1]
+    look = {"fontsize": 9, "weight": "bold", "zorder": 6}
+    if len(sheet.modules) == 1:
+        axes.plot([x + 0.5, right + 0.3], [y, y], color=INK, lw=0.8, zorder=6)
+        axes.text(right + 0.4, y, text, va="center", ha="left", **look)
+        return
     axes.plot([x, x], [y - 0.5, top - 0.12], color=INK, lw=0.8, zorder=6)
-    is_room = home[2] * sheet.scale_in > 1.0
-    axes.text(
-        right if is_room else x, top - 0.12, text, fontsize=9, weight="bold", va="bottom",
-        ha="right" if is_room else "center", zorder=6,
-    )  # fmt: skip
+    is_room = home[2] * sheet.scale_in > 0.85
+    at, side = (right, "right") if is_room else (x, "center")
+    axes.text(at, top - 0.12, text, va="bottom", ha=side, **look)
 
 
 def _mark(axes: Axes, facts: Facts, sheet: Sheet) -> None:

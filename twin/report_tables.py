@@ -109,7 +109,7 @@ def _verdict_rows(verdict: Verdict) -> list[Cells]:
     rows: list[Cells] = [
         ("What", escape(what_of(verdict)) + planned, _said(blamed or first)),
         ("Where", escape(long_place(verdict.place)), _where(verdict, level)),
-        ("When", clock(start_s), clock(blamed.start_s) if blamed else "\u2013"),
+        ("When", _when(verdict), clock(blamed.start_s) if blamed else "\u2013"),
     ]
     if start_s is None:
         return rows
@@ -125,12 +125,17 @@ def _verdict_rows(verdict: Verdict) -> list[Cells]:
     if verdict.opened_s is not None:
         delay = span(verdict.opened_s - start_s)
         reactions.append(f"contactors open at {clock(verdict.opened_s)} ({delay} after)")
-    rows.append(("Reaction", "", "<br>".join(reactions) or "none beyond warnings"))
+    rows.append(("Reaction", "", "<br>".join(reactions) or ("warnings only" if first else "none")))
     if verdict.wrong:
         others = sorted({escape(long_place(a.place)) for a in verdict.wrong})
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         rows.append((f"Other {level}s named", "", "; ".join(others[:3]) + more))
     return rows
+
+
+def _when(verdict: Verdict) -> str:
+    until = f" to {clock(verdict.end_s)}" if verdict.end_s is not None else ""
+    return f"{clock(verdict.start_s)}{until}"
 
 
 def _after(alarm: Alarm, start_s: float) -> str:

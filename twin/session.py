@@ -27,6 +27,9 @@ DONE, IMPOSSIBLE, STOPPED, DEFECT, INTERRUPTED = 0, 3, 4, 70, 130
 
 PACKAGES = ("packtwin", "numpy", "numba", "llvmlite", "h5py", "pydantic")
 
+ONLY_AT_START = ("cell.spread", "cell.initial_", "seed", "start", "site.", "name")
+"""Keys that a fork cannot change: their effect is in the state already, or there is none."""
+
 Progress = Callable[[int], None]
 
 
@@ -198,6 +201,9 @@ def start_fork(
         text = run_file.scenario_text
         stored = [tick for _, tick in run_file.checkpoints if tick <= at_tick]
         checkpoint = run_file.load_checkpoint(stored[-1]) if stored else None
+    late = [text for text in overrides if text.strip().startswith(ONLY_AT_START)]
+    if late:
+        raise _refused("--set", late[0], "takes effect only at the start; begin a new run with it")
     home = Path(attributes["scenario_directory"])
     original = parse_scenario(text, source=str(parent), directory=home)
     engine = build(original)
@@ -217,8 +223,8 @@ def start_fork(
         changed = parse_scenario(text, overrides, source=str(parent), directory=home)
         forked = build(changed)
         forked.restore(engine.snapshot())
-        forked.injector.adopt(engine.injector)
-        forked.plant.alert(at_tick)
+        if forked.injector.adopt(engine.injector):
+            forked.plant.alert(at_tick)
         engine = forked
     more = {"parent": str(parent), "parent_sha256": original.sha256, "fork_s": at_tick / 1000.0}
     attach_file(engine, changed, path, force=force, more=more)

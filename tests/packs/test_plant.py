@@ -117,6 +117,14 @@ def test_tables_out_of_range_are_told(plant) -> None:
     assert [notice.code for notice in site.notices] == ["table_range"]
 
 
+def test_a_pack_that_has_warmed_into_its_tables_is_no_longer_told(plant) -> None:
+    """Lanes that only pad a block follow the last cell, not the temperature of the start."""
+    site = plant(initial_temperature_K=210.0)
+    site.cells.temperature_K[: site.topology.n_cells] = 300.0
+    site.advance(0, 1000)
+    assert site.notices == []
+
+
 def test_a_state_that_is_no_number_names_a_cell_of_its_group(plant) -> None:
     """Its sibling in parallel is lost in the same step: the first of the two is named."""
     site = plant()

@@ -11,6 +11,7 @@ from twin.cli.screen import JsonFlag, UserError, grid, say, say_json, stdout
 PANEL = "Figures"
 TOPICS = {
     "cell": ("validation.cell_fidelity", "the circuit against PyBaMM's DFN, in mV (10 to 20 min)"),
+    "estimators": ("validation.estimators", "the BMS's SOC filter over ten packs (5 min)"),
 }
 
 
