@@ -111,6 +111,21 @@ def test_a_step_that_is_cut_at_any_tick_conserves_charge_alike(plant) -> None:
         assert np.all(moved_As > 0.1)
 
 
+def test_tables_are_read_at_once_on_an_alert_and_else_when_due(plant) -> None:
+    site = drive(plant(table_refresh_s=5.0), 0, 7000)
+
+    def read_at():
+        return site.model.field(site.cells.lanes, "soc_ref").copy()
+
+    drive(site, 7000, 12_000)
+    before = read_at()
+    drive(site, 12_000, 13_000)
+    assert np.array_equal(read_at(), before)  # read at 11 s or so, next at 16 s
+    site.alert(13_000)
+    drive(site, 13_000, 13_100)
+    assert not np.any(read_at() == before)
+
+
 def test_tables_out_of_range_are_told(plant) -> None:
     site = plant(initial_temperature_K=210.0)
     site.advance(0, 1000)

@@ -47,6 +47,20 @@ def test_contactors_move_at_the_tick_of_their_delay(plant, delay_ms) -> None:
         assert (abs(current_A) > 1.0) == (tick >= moved)  # 11 V on 5 ohm, and the capacitor
 
 
+def test_every_one_of_several_movements_ends_a_step(plant) -> None:
+    """Minus is commanded after plus and moves after it, though it comes first in the arrays."""
+    site = plant(size__racks=2)
+    coils = np.zeros((2, 3), dtype=np.int64)
+    made = steps_of(site)
+    for tick, rack, which in ((0, 1, 2), (10, 0, 2), (20, 0, 0)):
+        coils[rack, which] = 1
+        site.switchgear.command(coils, tick)
+        site.advance(tick, tick + 10)
+    site.advance(30, 200)
+    assert {30, 40, 50} <= {tick for tick, _, _ in made}
+    assert site.switch_view.position.tolist() == [[1, 0, 1], [0, 0, 1]]
+
+
 def test_a_command_taken_back_within_the_delay_moves_nothing(plant) -> None:
     site = plant(wiring__contactor_delay_s=0.05)
     site.switchgear.command(DIRECT, 0)

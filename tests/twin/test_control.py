@@ -1,0 +1,90 @@
+"""What controllers can reach, and what happens when one hangs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from controllers.ports import BmsCommand, Channel, EmsInputs, Measurements
+from twin.build import build
+from twin.engine import Engine
+from twin.load import example_path, parse_scenario
+from twin.watchdog import HangError, Watchdog
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    made = build(
+        parse_scenario(
+            example_path("ev_us06").read_text(encoding="utf-8"),
+            ["step=100 ms", "alert_step=50 ms", "site.modules_per_rack=1", "pcs.voltage_min=20 V"],
+        )
+    )
+    for _ in range(20):
+        made.step()
+    return made
+
+
+def arrays_of(message: Any) -> list[np.ndarray]:
+    """Return every array that a message or a memory holds, and whatever those are views of."""
+    found: list[np.ndarray] = []
+    for value in (getattr(message, name) for name in dir(message) if not name.startswith("_")):
+        if isinstance(value, Channel):
+            found += arrays_of(value)
+        while isinstance(value, np.ndarray):
+            found.append(value)
+            value = value.base
+    return found
+
+
+def test_no_array_of_a_controller_leads_to_the_truth(engine: Engine) -> None:
+    reachable = (
+        arrays_of(engine.bms_port.measurements)
+        + arrays_of(engine.bms_port.pack)
+        + arrays_of(engine.ems_port.inputs)
+        + arrays_of(engine.bms_port.memory.view("bms"))
+    )
+    hidden = [engine.state.floats, engine.state.ints, *arrays_of(engine.plant.topology)]
+    assert len(reachable) > 40
+    for array in reachable:
+        assert not any(np.shares_memory(array, truth) for truth in hidden)
+
+
+def test_writing_into_a_message_changes_no_truth(engine: Engine) -> None:
+    before = engine.state.floats.copy()
+    for array in arrays_of(engine.bms_port.measurements):
+        if array.dtype == np.float64:
+            array[...] = 1e9
+    np.testing.assert_array_equal(engine.state.floats, before)
+
+
+def test_the_ems_is_told_zero_limits_when_the_bms_is_silent_for_3_s(engine: Engine) -> None:
+    port = engine.ems_port
+    port._bms_out.limit_A[...] = 5.0
+    at = int(port._bms_out.commanded_at[0])
+    fresh = port.fill(at + 3000, 0.0, engine.site, 0.0)
+    assert isinstance(fresh, EmsInputs) and fresh.discharge_limit_A[0] == 5.0
+    stale = port.fill(at + 3001, 0.0, engine.site, 0.0)
+    assert stale.discharge_limit_A[0] == 0.0 and stale.charge_limit_A[0] == 0.0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
+def test_a_limit_that_is_no_limit_counts_as_zero_and_is_told(engine: Engine, bad: float) -> None:
+    command = BmsCommand.all_open(engine.bms_port.pack)
+    command.site_discharge_limit_A[:] = bad
+    engine.bms_port.out.bad_limits[0] = 0
+    engine.events.clear()
+    engine.bms_port.accept(engine.tick, command)
+    assert (engine.bms_port.out.limit_A == 0.0).all()
+    assert [event.code for event in engine.events] == ["bms_limits_not_finite"]
+    assert isinstance(engine.bms_port.measurements, Measurements)
+
+
+@pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="needs POSIX timers")
+def test_a_call_that_hangs_is_interrupted() -> None:
+    # 50 ms limit against a sleep of 10 s: passes at once or not at all.
+    with pytest.raises(HangError), Watchdog(limit_s=0.05):
+        time.sleep(10.0)
