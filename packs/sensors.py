@@ -97,6 +97,35 @@ def sample(
             value[k] = math.nan if lost else line[delivered, k]
 
 
+@kernel
+def hand_over(tick, value, valid, sampled_at, position, fuse_blown, out, is_valid, age_s, fed, whole):
+    """Copy what is measured into a controller's own arrays, with ages [s].
+
+    Parameters
+    ----------
+    tick : int
+        Now [ms].
+    value : float64 (n,)
+    valid, sampled_at : int64 (n,)
+    position : int64 (R, 3)
+    fuse_blown : int64 (R,)
+    out, age_s : float64 (n,), written
+    is_valid : bool (n,), written
+    fed : bool (R, 3), written
+        Auxiliary contacts.
+    whole : bool (R,), written
+        Fuses.
+    """
+    for k in range(len(value)):
+        out[k] = value[k]
+        is_valid[k] = valid[k] != 0
+        age_s[k] = (tick - sampled_at[k]) * 1e-3
+    for rack in range(len(fuse_blown)):
+        whole[rack] = fuse_blown[rack] == 0
+        for k in range(3):
+            fed[rack, k] = position[rack, k] != 0
+
+
 class Sensors:
     """All sensors of a site.
 

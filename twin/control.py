@@ -28,7 +28,7 @@ from controllers.ports import (
     PackMap,
     Severity,
 )
-from packs.sensors import KINDS, Sensors
+from packs.sensors import KINDS, Sensors, hand_over
 from packs.state import Schema, State
 from twin.run_layout import Event
 from twin.watchdog import watchdog_for
@@ -118,14 +118,13 @@ class BmsPort:
     def fill(self, tick: int, unix_start_s: float, power_W: float) -> Measurements:
         """Copy what is measured into the message."""
         m, sensors = self.measurements, self._sensors
-        self._value[:] = sensors.value
-        np.not_equal(sensors.valid, 0, out=self._valid)
-        np.subtract(tick, sensors.sampled_at, out=self._age_s)
-        self._age_s *= 1e-3
+        hand_over(
+            tick, sensors.value, sensors.valid, sensors.sampled_at, self._switch.position,
+            self._switch.fuse_blown, self._value, self._valid, self._age_s, m.contactor_feedback,
+            m.fuse_ok,
+        )  # fmt: skip
         m.time_s = tick / 1000.0
         m.unix_time_s = unix_start_s + m.time_s
-        np.not_equal(self._switch.position, 0, out=m.contactor_feedback)
-        np.equal(self._switch.fuse_blown, 0, out=m.fuse_ok)
         m.host.power_W = power_W
         m.ems_heartbeat = int(self._ems_out.heartbeat[0])
         return m

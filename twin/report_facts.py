@@ -202,7 +202,7 @@ def _read_bands(facts: Facts) -> None:
 
 
 def _thermistor(facts: Facts) -> int | None:
-    """Return the thermistor of the hottest cell's group, or the nearest one in its module."""
+    """Return the thermistor nearest to the hottest cell, by distance, in its module."""
     run = facts.run
     cells = facts.parameters.get("thermistor_cell") or []
     if facts.hot_cell is None or not cells or not has(run, "measured/temperature_K"):
@@ -212,8 +212,11 @@ def _thermistor(facts: Facts) -> int | None:
         return None
     rack, module = (np.asarray(places[key]) for key in ("rack", "module"))
     hot = facts.hot_cell
+    x, y = (np.asarray(facts.parameters.get(key) or []) for key in ("cell_x_m", "cell_y_m"))
+    if len(x) != len(rack) or len(y) != len(rack):
+        return None
     near = [
-        (abs(c - hot), k)
+        (round(float(np.hypot(x[c] - x[hot], y[c] - y[hot])), 6), k)
         for k, c in enumerate(cells)
         if rack[c] == rack[hot] and module[c] == module[hot]
     ]

@@ -240,7 +240,7 @@ def _audit(last: dict[str, float]) -> str:
         f"<h3>Do the books close?</h3>{table(('', ''), rows, numeric=(1,))}"
         '<p class="note">Stored energy is computed from the state of every cell, flows are summed '
         "step by step: what is left over is error of the simulator. Rounding leaves "
-        "about 10\u207b\u00b9\u2075 of "
+        "about 10\u207b\u00b9\u2074 of "
         "the throughput; a wrong flow would show at once.</p>"
     )
 
@@ -265,25 +265,26 @@ def beliefs(facts: Facts) -> str:
         own_Ah = bms["filter_capacity_As"] / 3600.0
         rows.append(
             ("Capacity of a cell", f"{own_Ah:.3f} Ah", f"{true_Ah:.3f} Ah",
-             _percent(own_Ah / true_Ah - 1.0))
+             _percent(own_Ah / true_Ah - 1.0) + " of plant")
         )  # fmt: skip
     if "resistance" in mismatch:
         factor = float(mismatch["resistance"])
         rows.append(
             ("Resistance", f"\u00d7 {factor:g} of its calibration", "table: SOC, temperature",
-             _percent(factor - 1.0))
+             _percent(factor - 1.0) + " of calibration")
         )  # fmt: skip
     if "ocv_V" in mismatch:
-        offset = f"{1e3 * float(mismatch['ocv_V']):+.0f} mV".replace("-", "\u2212")
+        offset = f"{1e3 * float(mismatch['ocv_V']):+.0f} mV of calibration".replace("-", "\u2212")
         rows.append(("Open-circuit voltage", "its calibration", "table: SOC", offset))
-    rows.append(("RC pairs", "1", escape(str(plant.get("rc_pairs", "\u2013"))), ""))
+    own = "1" if "one RC pair" in str(bms.get("filter", "")) else "\u2013"
+    rows.append(("RC pairs", own, escape(str(plant.get("rc_pairs", "\u2013"))), ""))
     start = bms.get("initial_soc")
     text = "from the first voltages" if start is None else f"{100 * float(start):.0f} %"
     offset = float(bms.get("initial_soc_offset") or 0.0)
     rows.append(("SOC at the start", text, "", f"{100 * offset:+.0f} points" if offset else ""))
     name = escape(str(bms.get("filter", "")))
     return f"<p>{name}. It never sees the plant\u2019s parameters.</p>" + table(
-        ("", "Filter", "Plant", "Difference"), rows, numeric=(3,)
+        ("", "Filter", "Plant", "Put off by"), rows, numeric=(3,)
     )
 
 

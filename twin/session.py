@@ -15,6 +15,7 @@ from packs.state import unpack
 from twin.build import build
 from twin.channels import axes, channels
 from twin.engine import Engine, StepError
+from twin.faults import SENSOR_KINDS
 from twin.load import parse_scenario
 from twin.problems import Problem, ScenarioError
 from twin.recorder import Recorder
@@ -125,6 +126,8 @@ def answer_key(engine: Engine, scenario: Scenario) -> list[FaultRow]:
             "coolant_loss": ("remaining", "1"),
         }
         attribute, unit = sizes.get(fault.kind, ("", ""))
+        if fault.kind == "sensor_offset":
+            unit = SENSOR_KINDS[fault.channel].rpartition("_")[2]
         rows.append(
             FaultRow(
                 name=fault.name,

@@ -99,6 +99,23 @@ def test_heat_of_a_resistor_with_an_entropic_term_is_known_at_each_step(
         assert cell.heat_W[0] == pytest.approx(expected, rel=0.0, abs=10 * EPS * 50.0)
 
 
+def test_entropic_heat_follows_the_term_along_the_soc(make_linear_cell, bench) -> None:
+    """``s`` of the middle of each step, from a table in which it runs linearly."""
+    start, end, temperature_K, step_s = -2e-4, 3e-4, 310.0, 10.0
+    params = replace(make_linear_cell(0), entropic_V_per_K=np.linspace(start, end, 201))
+    cell = bench(params, 0.5017, step_s=step_s, temperature_K=temperature_K)
+    soc, slope_V = 0.5017, 1.2 + (temperature_K - 298.15) * (end - start)
+    for current_A in (5.0, -8.0, 12.0):
+        cell.step(current_A)
+        change = current_A * step_s / 18_000.0
+        s = start + (end - start) * (soc - 0.5 * change)
+        soc -= change
+        expected = 0.03 * current_A**2 - current_A * temperature_K * s
+        expected += 0.5 * slope_V * current_A * change
+        # As above; the slope of s is a difference of two knots: 1e-16/5e-3 of it, times T i.
+        assert cell.heat_W[0] == pytest.approx(expected, rel=0.0, abs=20 * EPS * 50.0)
+
+
 def test_heat_is_dissipated_plus_quadrature_plus_reading_to_rounding(lg_m50, bench) -> None:
     """The identity that lets the ledger check a heat that closes by construction."""
     params = with_hysteresis(lg_m50)

@@ -110,10 +110,10 @@ class Circuit:
 
 
 def reference(site, current_A=0.0, voltage_V=None):
-    """Return bus voltage, demand current, cell and rack currents, and group voltages."""
+    """Return currents of the demand, cells and racks; voltages of the bus, groups and racks."""
     c = Circuit()
     bus = c.node()
-    cells, racks, groups = [], [], []
+    cells, racks, groups, ends = [], [], [], []
     for rack in range(len(site.path_ohm)):
         below = GROUND
         for group in range(site.first[rack], site.first[rack + 1]):
@@ -128,6 +128,7 @@ def reference(site, current_A=0.0, voltage_V=None):
             c.conductor(top, below, site.bleed_S[group])
             below = c.node()
             c.resistor(top, below, site.link_ohm)
+        ends.append(below)
         racks.append(len(c.branches))
         if site.closed[rack]:
             c.resistor(below, bus, site.path_ohm[rack])
@@ -143,7 +144,8 @@ def reference(site, current_A=0.0, voltage_V=None):
     v, i = c.solve()
     at = np.append(v, 0.0)  # GROUND is -1
     group_V = np.array([at[a] - at[b] for a, b in groups])
-    return {"bus": v[bus], "demand": i[demand], "i": i[cells], "rack": i[racks], "group": group_V}
+    currents = {"demand": i[demand], "i": i[cells], "rack": i[racks]}
+    return currents | {"bus": v[bus], "group": group_V, "rack_V": v[ends]}
 
 
 @st.composite
@@ -182,6 +184,7 @@ def assert_same(site, expected):
     assert out["i"] == pytest.approx(expected["i"], rel=0.0, abs=1e-12 * scale_A)
     assert out["rack_i"] == pytest.approx(expected["rack"], rel=0.0, abs=1e-12 * scale_A)
     assert out["group"] == pytest.approx(expected["group"], rel=1e-12, abs=1e-12)
+    assert out["rack_v"] == pytest.approx(expected["rack_V"], rel=1e-12, abs=1e-12)
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)

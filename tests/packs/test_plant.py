@@ -97,6 +97,16 @@ def test_a_short_draws_its_current_from_its_cell_and_warms_it(plant) -> None:
     assert site.network.group_voltage_V[1] < site.network.group_voltage_V[[0, 2]].min()
 
 
+def test_a_balancing_resistor_draws_its_current_from_its_group_alone(plant) -> None:
+    site = plant()
+    site.network.bleed[1] = 1
+    site.advance(0, 1000)
+    current_A = site.cells.current_A[:6].reshape(3, 2).sum(axis=1)
+    # Conductances of 60 S times the rounding of 3.7 V.
+    expected = site.network.group_voltage_V[1] / 33.0
+    assert current_A == pytest.approx([0.0, expected, 0.0], rel=0.0, abs=1e-12)
+
+
 def test_a_step_that_is_cut_at_any_tick_conserves_charge_alike(plant) -> None:
     """Cutting steps changes accuracy, not the charge that a given current moves."""
     for step_ticks in (1000, 250, 70):
@@ -112,7 +122,7 @@ def test_a_step_that_is_cut_at_any_tick_conserves_charge_alike(plant) -> None:
 
 
 def test_tables_are_read_at_once_on_an_alert_and_else_when_due(plant) -> None:
-    site = drive(plant(table_refresh_s=5.0), 0, 7000)
+    site = drive(plant(table_refresh_s=5.0, alert_step_s=0.1), 0, 7000)
 
     def read_at():
         return site.model.field(site.cells.lanes, "soc_ref").copy()

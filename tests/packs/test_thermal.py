@@ -263,10 +263,13 @@ def test_temperatures_stay_between_their_surroundings_at_any_step(
         low, high = now
 
 
-def test_no_part_of_a_step_moves_a_node_by_more_than_a_quarter_of_its_difference(heat) -> None:
-    net = heat((1, 1, 3, 2))
+@pytest.mark.parametrize("neighbour_W_per_K", [0.05, 5.0])
+def test_no_part_of_a_step_moves_a_node_by_more_than_a_quarter_of_its_difference(
+    heat, neighbour_W_per_K
+) -> None:
+    net = heat((1, 1, 3, 2), neighbour_W_per_K=neighbour_W_per_K)
     for step_s in (0.1, 1.0, 100.0, 5000.0):
         dt = step_s / stable_parts(net.top, net.spec, CELL_J_PER_K, step_s)
-        cell_rate = (4 * 0.05 + 0.01 + 0.1) / CELL_J_PER_K
+        cell_rate = (4 * neighbour_W_per_K + 0.01 + 0.1) / CELL_J_PER_K
         plate_rate = (2 * 0.1 + 2.0) / 80.0
         assert dt * max(cell_rate, plate_rate) <= STABILITY
