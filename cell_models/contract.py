@@ -2,7 +2,8 @@
 
 A *population* is all cells of one model in a pack. Its numbers live in one flat buffer laid out
 ``[block][field][lane]`` with 32 lanes a block; cells and the pack meet only in plain per-cell
-arrays, padded to whole blocks. Padding lanes are inert copies of the last cell that carry no current.
+arrays, padded to whole blocks. Padding lanes are inert copies of the last cell that carry no
+current.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LANES = 32
-"""Lanes of one block: with fewer the compiler unrolls the loop and never vectorises it (measured)."""
+"""Lanes of one block: with fewer the compiler unrolls and never vectorises (measured)."""
 
 OK = 0
 REFRESH = 1
@@ -89,6 +90,17 @@ class CellModel(Protocol):
         heat_W: Floats,
     ) -> int:
         """Move every cell by one step at constant current; write the heat released into it."""
+        ...
+
+    def field(self, lanes: Floats, name: str) -> Floats:
+        """Return a copy of one field of every cell, as ``charge_As`` or ``moved_As``."""
+        ...
+
+    def sum_field(self, lanes: Floats, name: str) -> float:
+        """Return the compensated sum over cells of one of the running sums of the ledger.
+
+        ``terminal_J``, ``heat_J``, ``dissipated_J``, ``quadrature_J`` or ``refresh_J``.
+        """
         ...
 
     def observe(

@@ -61,7 +61,7 @@ _HEAT, _DISSIPATED, _QUADRATURE = _at("heat_J"), _at("dissipated_J"), _at("quadr
 _REFRESH, _VALIDITY = _at("refresh_J"), _at("validity")
 
 SOC_DRIFT = 0.005
-"""Tables are read again when a cell's soc has moved so far since (one interval of the OCV table)."""
+"""Tables are read again when a cell's soc has moved so far since (one interval of the table)."""
 
 
 # --- physics -----------------------------------------------------------------------------------
@@ -106,7 +106,9 @@ def rc_dissipation(a: float, r: float, c: float, v: float, i: float, h: float) -
 
 
 @kernel
-def rc_quadrature(a: float, r: float, c: float, v: float, v_end: float, i: float, h: float) -> float:
+def rc_quadrature(
+    a: float, r: float, c: float, v: float, v_end: float, i: float, h: float
+) -> float:
     """Give ``i (end v - mean v) h`` of one RC pair: what end-of-step bookkeeping adds [J]."""
     return i * ((v_end - r * i) * h - (v - r * i) * r * c * (1.0 - a))
 
@@ -235,7 +237,8 @@ def sweep_advance(
         for lane in range(_LANES):  # reductions apart: they would keep the loop above scalar
             p = base + lane
             finite += heat_W[out + lane]
-            drift = max(drift, abs(x[p + _CHARGE] - x[p + _SOC_REF] * x[p + _CAPACITY]) / x[p + _CAPACITY])
+            moved = x[p + _CHARGE] / x[p + _CAPACITY] - x[p + _SOC_REF]
+            drift = max(drift, abs(moved))
     status = OK
     if drift > SOC_DRIFT:
         status |= REFRESH

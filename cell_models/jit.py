@@ -69,4 +69,5 @@ def kernel(function: _F) -> _F:
         Plain scalar or array code at module level. Closures over compiled functions never hit the
         disk cache, so there are none.
     """
-    return numba.njit(function, nogil=True, cache=True, error_model="numpy")
+    compiled: Any = numba.njit(function, nogil=True, cache=True, error_model="numpy")
+    return compiled

@@ -2,9 +2,9 @@
 
 Cells become Norton equivalents, parallel cells a group, groups in series a rack, racks on the bus
 one source; the demand at the bus is met in closed form; then currents run back down. Two passes of
-O(n), no iteration, no lag: with the end-of-step lines ``v = emf - r i`` of the cells the result is the
-end-of-step solution itself. Shunts are conductances, joints resistances, combined as
-``G/(1 + R G)``: zero is exact and infinity never enters.
+O(n), no iteration, no lag: with the end-of-step lines ``v = emf - r i`` of the cells the result is
+the end-of-step solution itself. Shunts are conductances, joints resistances, combined as ``G/(1 + R
+G)``: zero is exact and infinity never enters.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ def declare_overlay(schema: Schema, topology: Topology, n_sensors: int) -> None:
     """Declare the overlay's fields.
 
     ``cell_short_S`` conductance of an internal short [S]; ``joint_extra_ohm`` added to a cell's
-    joint [ohm]; ``coolant_fraction`` of the nominal flow, per rack; ``contactor_stuck`` per rack and
-    contactor; ``fuse_open`` per rack; ``sensor_offset`` in the unit of the channel,
+    joint [ohm]; ``coolant_fraction`` of the nominal flow, per rack; ``contactor_stuck`` per rack
+    and contactor; ``fuse_open`` per rack; ``sensor_offset`` in the unit of the channel,
     ``sensor_stuck`` and ``sensor_lost`` flags, per sensor.
     """
     add = schema.add

@@ -21,7 +21,7 @@ class Pcs(Protocol):
     """The contract of a PCS plug-in; the factory is called as ``Factory(spec)``."""
 
     def declare(self, schema: Schema) -> None:
-        """Declare memory under the owner ``pcs``, with `ac_power_W`, `dc_power_W`, `loss_W`, `state`."""
+        """Declare memory of the owner ``pcs``: `ac_power_W`, `dc_power_W`, `loss_W`, `state`."""
         ...
 
     def port(
@@ -38,8 +38,8 @@ class Pcs(Protocol):
 def converter_loss(ac_power: float, rated: float, k0: float, k1: float, k2: float) -> float:
     """Give the loss of a running converter [W].
 
-    ``P_loss = S_r (k0 + k1 s + k2 s^2)``, ``s = |P|/S_r``. Default coefficients (0.0044, 0.0043, 0.0258):
-    fit to the median of the 346 inverters of 250 kW and more in the CEC list.
+    ``P_loss = S_r (k0 + k1 s + k2 s^2)``, ``s = |P|/S_r``. Default coefficients (0.0044, 0.0043,
+    0.0258): fit to the median of the 346 inverters of 250 kW and more in the CEC list.
     """
     s = abs(ac_power) / rated
     return rated * (k0 + k1 * s + k2 * s * s)
@@ -99,7 +99,7 @@ class ReferencePcs:
         view.ac_power_W[0] = view.dc_power_W[0] = view.loss_W[0] = 0.0
 
     def _delayed(self, step_s: float, setpoint: float, view: Any) -> float:
-        """Give the set-point that has waited out the response delay; newer ones replace the wait."""
+        """Give the set-point that has waited out the delay; a newer one takes its place."""
         if self._spec.delay_s <= 0.0:
             return setpoint
         in_force, waiting = view.waiting_W

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -232,9 +231,7 @@ class Plant:
     def port(self, step_s: float) -> None:
         """Ask every cell for its end-of-step line."""
         c = self.cells
-        self.model.port(
-            c.lanes, c.temperature_K, step_s, c.current_A, c.emf_V, c.resistance_ohm
-        )
+        self.model.port(c.lanes, c.temperature_K, step_s, c.current_A, c.emf_V, c.resistance_ohm)
 
     def supply(self, step_s: float) -> None:
         """Let the PCS ask for its power and solve the currents that give it."""
@@ -328,8 +325,8 @@ class Plant:
             parts = stable_parts(top, thermal, self.model.heat_capacity_J_per_K, step_s)
             self._parts_for = (step_s, parts)
         advance_heat(
-            self._parts_for[1], step_s, top.cells_per_group, top.rack_first_group, top.edge_a, top.edge_b,
-            self.cell_J_per_K, thermal.plate_J_per_K, thermal.neighbour_W_per_K,
+            self._parts_for[1], step_s, top.cells_per_group, top.rack_first_group, top.edge_a,
+            top.edge_b, self.cell_J_per_K, thermal.plate_J_per_K, thermal.neighbour_W_per_K,
             thermal.ambient_W_per_K, thermal.plate_W_per_K, self._flow_W_per_K,
             thermal.coolant_W_per_K, self.control.inlet_K[0], self.control.ambient_K[0], c.heat_W,
             self._cell_extra_W, self._busbar_W, c.temperature_K, self.heat.plate_K,

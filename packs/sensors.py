@@ -2,7 +2,8 @@
 
 Each kind of sensor has a data sheet (`SensorSpec`): lag, gain and offset drawn once from the seed,
 noise of each sample, quantiser, sampling period, delay. Faults act through the overlay: an added
-offset, a frozen value, a lost signal. All kinds sit in one flat array, sampled by one compiled call.
+offset, a frozen value, a lost signal. All kinds sit in one flat array, sampled by one compiled
+call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from cell_models.jit import kernel
 from packs.rng import channel_keys, normal, normals
-from packs.spec import SensorsSpec, SensorSpec
+from packs.spec import SensorSpec, SensorsSpec
 from packs.state import Schema
 from packs.topology import Topology
 
@@ -98,7 +99,9 @@ def sample(
 
 
 @kernel
-def hand_over(tick, value, valid, sampled_at, position, fuse_blown, out, is_valid, age_s, fed, whole):
+def hand_over(
+    tick, value, valid, sampled_at, position, fuse_blown, out, is_valid, age_s, fed, whole
+):
     """Copy what is measured into a controller's own arrays, with ages [s].
 
     Parameters
@@ -169,7 +172,7 @@ class Sensors:
         self._slots = np.array(
             [1 + round(specs[k][0].delay_s / specs[k][0].period_s) for k in KINDS], dtype=np.int64
         )
-        self._constants = self._draw(specs, seed)
+        self._constants: tuple[Any, ...] = self._draw(specs, seed)
         self._truth = np.zeros(self.n)
 
     def _draw(
@@ -212,10 +215,11 @@ class Sensors:
 
     def sense(self, tick: int, view: Any, overlay: Any) -> None:
         """Sample all kinds that are due, from the truth written before."""
+        keep, gain, offset, noise, resolution, keys = self._constants
         sample(
-            tick, self._first, self._period, self._slots, self._truth, *self._constants,
-            overlay.sensor_offset, overlay.sensor_stuck, overlay.sensor_lost, view.lagged,
-            view.line, view.count, view.value, view.valid, view.sampled_at,
+            tick, self._first, self._period, self._slots, self._truth, keep, gain, offset, noise,
+            resolution, keys, overlay.sensor_offset, overlay.sensor_stuck, overlay.sensor_lost,
+            view.lagged, view.line, view.count, view.value, view.valid, view.sampled_at,
         )  # fmt: skip
 
 

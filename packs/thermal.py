@@ -2,8 +2,8 @@
 
 One node per cell and one per group's piece of cold plate, explicit Euler, every exchange booked
 once with both signs: heat is conserved exactly. The coolant has no mass: it warms along the groups
-of its rack by ``q = W (1 - exp(-UA/W)) (T_plate - T_coolant)`` with ``W = flow * c``, which is exact for a
-plate piece at one temperature and zero without flow.
+of its rack by ``q = W (1 - exp(-UA/W)) (T_plate - T_coolant)`` with ``W = flow * c``, which is
+exact for a plate piece at one temperature and zero without flow.
 """
 
 from __future__ import annotations

@@ -116,8 +116,8 @@ def build_topology(size: SizeSpec, layout: LayoutSpec) -> Topology:
         module_rack=module_rack,
         rack_first_group=np.arange(size.racks + 1, dtype=np.int64)
         * (size.modules_per_rack * size.groups_per_module),
-        cell_x_m=x * layout.pitch_m,
-        cell_y_m=y * layout.pitch_m,
+        cell_x_m=np.asarray(x * layout.pitch_m, dtype=np.float64),
+        cell_y_m=np.asarray(y * layout.pitch_m, dtype=np.float64),
         edge_a=edge_a,
         edge_b=edge_b,
     )

@@ -1,21 +1,19 @@
-"""The simulator: scenarios, the engine, faults, the recorder, and the command line.
+"""The simulator: scenarios, the engine, faults, the run file, and the command line.
 
-    scenario    the YAML file as a strict schema, units and ranges checked
-    load        a scenario file or a shipped example -> Scenario: `load_scenario`
-    registry    short names of cell models, BMS, EMS, PCS and faults; `module:object`; entry points
+    scenarios/  one YAML file in, one validated description out: `load_scenario`
+    registry    plug-ins: our short names, entry points, `module:object`
     build       Scenario -> Engine: `build`
-    schedule    integer ticks, periods, the alert step
-    engine      one step from top to bottom; run, snapshot, restore, fork
-    faults      a window or a trigger that writes into the overlay
-    recorder    what is kept of a step, in blocks
-    hdf5        the run file; the one place that knows h5py
+    engine      one step from top to bottom; run, snapshot, restore
+    control     messages to BMS and EMS, commands back; watchdog: one that hangs
+    faults      a window or a trigger that writes on the overlay
     ledger      energy and charge, and what they leave over
-    results     a run file opened for reading: `open_run`
-    plots       figures of a run; report: one self-contained page
+    channels    what is recorded
+    runfiles/   the run file, written as the run goes and read back: `open_run`
     session     a run with its file: start, fork, run to the end or to an accident
+    pages/      report and drawings
     bench       how fast the plant is
-    __main__    the command `twin`; its commands are in cli/
-    examples/   shipped scenarios
+    cli/        the command `twin`
+    examples/   shipped scenarios; templates/ starting points; data/ profiles
 
 `import twin` is cheap: `load_scenario`, `build` and `open_run` are imported when first asked for.
 """
@@ -28,12 +26,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twin.build import build
-    from twin.load import load_scenario
-    from twin.results import open_run
+    from twin.runfiles.results import open_run
+    from twin.scenarios.load import load_scenario
 
 __all__ = ["build", "load_scenario", "open_run"]
 
-_HOME = {"build": "twin.build", "load_scenario": "twin.load", "open_run": "twin.results"}
+_HOME = {
+    "build": "twin.build",
+    "load_scenario": "twin.scenarios.load",
+    "open_run": "twin.runfiles.results",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -28,14 +28,14 @@ from packs.state import Schema
 from packs.topology import Topology, build_topology
 from twin.control import BmsPort, EmsPort, declare_commands
 from twin.engine import NOTICES, Clock, Engine, seconds_to_ticks
-from twin.environment import build_environment
 from twin.faults import FaultInjector
 from twin.ledger import Ledger
-from twin.load import load_scenario, problem_in
-from twin.problems import Problem, ScenarioError, plain_message
-from twin.recorder import NullRecorder
 from twin.registry import resolve
-from twin.scenario import Scenario
+from twin.runfiles.recorder import NullRecorder
+from twin.scenarios.environment import build_environment
+from twin.scenarios.load import load_scenario, problem_in
+from twin.scenarios.problems import Problem, ScenarioError, plain_message
+from twin.scenarios.scenario import Scenario
 
 HEALTHY_INSULATION_OHM = 5e6
 """Each rack to ground, no leak: ten times what a 400 V pack must have (500 ohm/V; assumed)."""

@@ -10,8 +10,8 @@ from controllers.ports import BmsState, EmsMode
 from packs.overlay import CONTACTORS
 from twin.control import CHARGE, DISCHARGE, SITE
 from twin.ledger import DIMENSIONLESS, TERMS
-from twin.recorder import RecordedChannel
-from twin.run_layout import Axis, ChannelSpec
+from twin.runfiles.layout import Axis, ChannelSpec
+from twin.runfiles.recorder import RecordedChannel
 
 if TYPE_CHECKING:
     from packs.sensors import Sensors
@@ -104,7 +104,8 @@ def _truth(engine: Engine) -> list[RecordedChannel]:
             "truth/group_voltage_V", net.group_voltage_V, "group", "V", "voltage of the group"
         ),
         _channel(
-            "truth/rack_voltage_V", net.rack_voltage_V, "rack", "V", "battery side of the contactors"
+            "truth/rack_voltage_V", net.rack_voltage_V, "rack", "V",
+            "battery side of the contactors",
         ),
         _channel("truth/rack_current_A", net.rack_current_A, "rack", "A", "discharge positive"),
         _channel("truth/bus_voltage_V", net.bus[:1], None, "V", "DC bus, PCS side"),
@@ -205,6 +206,8 @@ def _ledger(engine: Engine) -> list[RecordedChannel]:
     values = engine.ledger.values
     found = []
     for k, name in enumerate(TERMS):
-        unit = "1" if name in DIMENSIONLESS else {"J": "J", "As": "A s", "A": "A"}[name.split("_")[-1]]
+        unit = (
+            "1" if name in DIMENSIONLESS else {"J": "J", "As": "A s", "A": "A"}[name.split("_")[-1]]
+        )
         found.append(_channel(f"ledger/{name}", values[k : k + 1], None, unit, dtype="f8"))
     return found

@@ -30,7 +30,7 @@ from controllers.ports import (
 )
 from packs.sensors import KINDS, Sensors, hand_over
 from packs.state import Schema, State
-from twin.run_layout import Event
+from twin.runfiles.layout import Event
 from twin.watchdog import watchdog_for
 
 STALE_S = 3.0
@@ -99,7 +99,9 @@ class BmsPort:
             kind: Channel(value=self._value[at], valid=self._valid[at], age_s=self._age_s[at])
             for kind, at in sensors.slices.items()
         }
-        self.measurements = Measurements(**{kind: fitted[kind] for kind in KINDS})
+        self.measurements = Measurements()
+        for kind in KINDS:
+            setattr(self.measurements, kind, fitted[kind])
         self.measurements.host = HostRequest(mode=HostMode.NORMAL)
         self.measurements.contactor_feedback = np.zeros((pack.n_racks, 3), dtype=np.bool_)
         self.measurements.fuse_ok = np.ones(pack.n_racks, dtype=np.bool_)
@@ -232,9 +234,7 @@ class EmsPort:
         self._sensors = sensors_view
         self._bus = bus
 
-    def fill(
-        self, tick: int, unix_start_s: float, site: Any, pcs_power_W: float
-    ) -> EmsInputs:
+    def fill(self, tick: int, unix_start_s: float, site: Any, pcs_power_W: float) -> EmsInputs:
         """Copy limits, status and site into the message."""
         inputs, bms = self.inputs, self._bms_out
         inputs.time_s = tick / 1000.0

@@ -2,8 +2,8 @@
 
     faults -> sense -> BMS -> EMS -> actuate -> record -> advance
 
-Each stage runs when its period is due; commands hold in between. A recorded row at t holds the state
-at t, the v, i and heat of the step that ended at t, and the commands in force from t on.
+Each stage runs when its period is due; commands hold in between. A recorded row at t holds the
+state at t, the v, i and heat of the step that ended at t, and the commands in force from t on.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from packs.state import State
 from twin.control import BmsPort, EmsPort
 from twin.faults import FaultInjector
 from twin.ledger import Ledger
-from twin.recorder import NullRecorder, Recorder
-from twin.run_layout import Event
+from twin.runfiles.layout import Event
+from twin.runfiles.recorder import NullRecorder, Recorder
 
 RUNNING = (int(EmsMode.RUN), int(EmsMode.ISLAND))
 """Modes in which the PCS runs."""
@@ -277,7 +277,7 @@ class Engine:
 
     def snapshot(self) -> Snapshot:
         """Return a copy of everything that survives a step, by owner."""
-        whole = {"plant": self.state.snapshot()}
+        whole: Snapshot = {"plant": self.state.snapshot()}
         whole["bms"] = self.bms_port.memory.snapshot()
         whole["ems"] = self.ems_port.memory.snapshot()
         whole["clock"] = {"tick": np.array([self.tick], dtype=np.int64)}
@@ -295,7 +295,7 @@ class Engine:
         """Write the whole state to the file, so that a fork can start here."""
         if not self.is_forkable:
             return
-        buffers = {"clock": np.array([self.tick], dtype=np.int64)}
+        buffers: dict[str, NDArray[Any]] = {"clock": np.array([self.tick], dtype=np.int64)}
         for owner, state in self.states().items():
             buffers[f"{owner}_floats"] = state.floats
             buffers[f"{owner}_ints"] = state.ints

@@ -17,7 +17,7 @@ from packs.overlay import CONTACTORS, STUCK_CLOSED, STUCK_OPEN
 from packs.sensors import Sensors
 from packs.spec import WiringSpec
 from packs.state import Schema
-from twin.scenario_faults import (
+from twin.scenarios.fault_sections import (
     ContactorStuck,
     CoolantLoss,
     Fault,
@@ -28,7 +28,7 @@ from twin.scenario_faults import (
     SensorStuck,
     Trigger,
 )
-from twin.scenario_sections import Site, Thermistors
+from twin.scenarios.sections import Site, Thermistors
 
 NEVER = -1
 

@@ -7,9 +7,10 @@ Four balances, each from stored terms computed from *states* and from flows summ
     pcs       DC side = AC side + loss
     thermal   what temperatures gained = heat in - coolant - air
 
-`residual_J` is the sum of the four in absolute value, so that errors cannot cancel. Heat is also held
-against an independent sum over the resistances: the two differ by `quadrature_J` (terminal energy
-counts the voltage at the end of a step, first order in the step) and by `refresh_J` (table reading).
+`residual_J` is the sum of the four in absolute value, so that errors cannot cancel. Heat is also
+held against an independent sum over the resistances: the two differ by `quadrature_J` (terminal
+energy counts the voltage at the end of a step, first order in the step) and by `refresh_J` (table
+reading).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A run with its file: open, run to the end or to an accident, close; and fork from a checkpoint."""
+"""A run with its file: open, run to the end or an accident, close; fork from a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from twin.build import build
 from twin.channels import axes, channels
 from twin.engine import Engine, StepError
 from twin.faults import SENSOR_KINDS
-from twin.load import parse_scenario
-from twin.problems import Problem, ScenarioError
-from twin.recorder import Recorder
-from twin.results import open_run
-from twin.run_layout import DiskFull, FaultRow
-from twin.scenario import Scenario
+from twin.runfiles.layout import DiskFull, FaultRow
+from twin.runfiles.recorder import Recorder
+from twin.runfiles.results import open_run
+from twin.scenarios.load import parse_scenario
+from twin.scenarios.problems import Problem, ScenarioError
+from twin.scenarios.scenario import Scenario
 
 DONE, IMPOSSIBLE, STOPPED, DEFECT, INTERRUPTED = 0, 3, 4, 70, 130
 """Exit codes of a run; see the README."""
@@ -63,7 +63,7 @@ def attach_file(
     RunFileExists, DiskFull
         Before the first step; nothing is lost.
     """
-    from twin.hdf5 import RunFile
+    from twin.runfiles.hdf5 import RunFile
 
     recorded = channels(engine)
     block_rows = max(1, round(scenario.record.block / scenario.record.period))

@@ -30,8 +30,7 @@ class Watchdog:
 
     def __enter__(self) -> None:
         self._armed = (
-            hasattr(signal, "setitimer")
-            and threading.current_thread() is threading.main_thread()
+            hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
         )
         if self._armed:
             self._before = signal.signal(signal.SIGALRM, _interrupt)

@@ -1,8 +1,8 @@
 """The reference BMS's SOC filter on driving that its tuning never saw, over ten packs.
 
-Each seed draws other cells and other sensor errors. The filter starts 20 points too low; what counts
-is when every group is within 3 points, and how far the estimates are off afterwards. Truth is the
-mean over the cells of a group.
+Each seed draws other cells and other sensor errors. The filter starts 20 points too low; what
+counts is when every group is within 3 points, and how far the estimates are off afterwards. Truth
+is the mean over the cells of a group.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from twin.build import build
-from twin.load import load_scenario
+from twin.scenarios.load import load_scenario
 from validation.case import Claim, at_most
 
 SEEDS = tuple(range(1, 11))

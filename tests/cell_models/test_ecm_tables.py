@@ -90,7 +90,8 @@ def test_a_reading_keeps_the_energy_of_each_rc_pair_when_its_resistance_changes(
         cell.step(5.0)
 
     def energy_J():
-        return [0.5 * cell.field(f"c{k}_F")[0] * cell.field(f"v{k}_V")[0] ** 2 for k in (1, 2)]
+        pairs = range(1, lg_m50.n_rc + 1)
+        return [0.5 * cell.field(f"c{k}_F")[0] * cell.field(f"v{k}_V")[0] ** 2 for k in pairs]
 
     before, old_F = energy_J(), cell.field("c1_F")[0]
     cell.temperature_K[:] = 275.0
@@ -104,14 +105,15 @@ def test_a_reading_keeps_the_energy_of_each_rc_pair_when_its_resistance_changes(
 
 def test_beyond_a_table_the_edge_holds_and_the_cell_is_flagged(lg_m50, bench) -> None:
     soc = np.array([0.5, 1.2, -0.2, 0.5, 1.2])
-    temperature_K = np.array([298.15, 298.15, 298.15, 340.0, 250.0])
+    coldest_K, warmest_K = lg_m50.table_temperature_K[[0, -1]]
+    temperature_K = np.array([298.15, 298.15, 298.15, warmest_K + 5.0, coldest_K - 5.0])
     cell = bench(lg_m50, soc, temperature_K=temperature_K)
     assert cell.refresh() == OUT_OF_RANGE
     _, ocv_V, _, validity = cell.observe()
     assert validity.tolist() == [0, 1, 1, 2, 3]  # bit 1 soc, bit 2 temperature
     expected = table_ocv(lg_m50, soc, temperature_K)  # np.interp holds the edges, too
     assert ocv_V == pytest.approx(expected, rel=0.0, abs=2e-14)
-    warm = bench(lg_m50, 0.5, temperature_K=lg_m50.table_temperature_K[-1])
+    warm = bench(lg_m50, 0.5, temperature_K=warmest_K)
     assert cell.field("r0_ohm")[3] == warm.field("r0_ohm")[0]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import xarray
 
-from twin.results import open_run
+from twin.runfiles.results import open_run
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}

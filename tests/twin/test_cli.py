@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from twin.cli.app import app
-from twin.results import open_run
+from twin.runfiles.results import open_run
 
 ROOT = Path(__file__).resolve().parents[2]
 Twin = Callable[..., Any]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from twin.cli.comparing import render
-from twin.compare import Comparison, compare, differing_keys, match_rows
-from twin.hdf5 import RunFile
-from twin.recorder import RecordedChannel, Recorder
-from twin.run_layout import Axis, ChannelSpec, Event
+from twin.runfiles.compare import Comparison, compare, differing_keys, match_rows
+from twin.runfiles.hdf5 import RunFile
+from twin.runfiles.layout import Axis, ChannelSpec, Event
+from twin.runfiles.recorder import RecordedChannel, Recorder
 
 VOLTAGE = ChannelSpec(group="truth", name="cell_voltage_V", axis="cell", unit="V")
 SOC = ChannelSpec(group="bms", name="soc")

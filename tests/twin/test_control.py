@@ -11,7 +11,7 @@ import pytest
 from controllers.ports import BmsCommand, Channel, EmsInputs, Measurements
 from twin.build import build
 from twin.engine import Engine
-from twin.load import example_path, parse_scenario
+from twin.scenarios.load import example_path, parse_scenario
 from twin.watchdog import HangError, Watchdog
 
 

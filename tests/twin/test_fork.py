@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from twin.build import build
-from twin.compare import compare
 from twin.engine import Engine
-from twin.load import load_scenario, parse_scenario
-from twin.problems import ScenarioError
-from twin.results import open_run
-from twin.scenario import Scenario
+from twin.runfiles.compare import compare
+from twin.runfiles.results import open_run
+from twin.scenarios.load import load_scenario, parse_scenario
+from twin.scenarios.problems import ScenarioError
+from twin.scenarios.scenario import Scenario
 from twin.session import attach_file, run, start_fork, start_run
 
 ROOT = Path(__file__).resolve().parents[2]

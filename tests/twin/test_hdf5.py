@@ -14,11 +14,9 @@ import h5py
 import numpy as np
 import pytest
 
-from twin.guarded_file import GuardedFile
-from twin.hdf5 import RunFile
-from twin.recorder import RecordedChannel, Recorder
-from twin.results import open_run
-from twin.run_layout import (
+from twin.runfiles.guarded_file import GuardedFile
+from twin.runfiles.hdf5 import RunFile
+from twin.runfiles.layout import (
     Axis,
     ChannelSpec,
     DiskFull,
@@ -28,6 +26,8 @@ from twin.run_layout import (
     RunFileExists,
     chunk_shape,
 )
+from twin.runfiles.recorder import RecordedChannel, Recorder
+from twin.runfiles.results import open_run
 
 REPO = Path(__file__).parents[2]
 BLOCK_ROWS = 5
@@ -55,9 +55,9 @@ SPECS = [
 WRITER = """
 import os, sys
 import numpy as np
-from twin.hdf5 import RunFile
-from twin.recorder import RecordedChannel, Recorder
-from twin.run_layout import Axis, ChannelSpec, DiskFull, Event
+from twin.runfiles.hdf5 import RunFile
+from twin.runfiles.recorder import RecordedChannel, Recorder
+from twin.runfiles.layout import Axis, ChannelSpec, DiskFull, Event
 
 number = np.zeros(2000)
 specs = [ChannelSpec(group="truth", name=f"x{k}_V", axis="cell", unit="V") for k in range(4)]
@@ -252,7 +252,7 @@ def test_too_little_free_space_is_seen_before_the_block(
 ) -> None:
     file = create(tmp_path / "run.h5")
     usage = type("Usage", (), {"free": 1_000_000})
-    monkeypatch.setattr("twin.guarded_file.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("twin.runfiles.guarded_file.shutil.disk_usage", lambda _: usage)
     with pytest.raises(DiskFull, match=r"1\.0 MB are free"):
         file.check_space()
     file.close("disk full", 4)

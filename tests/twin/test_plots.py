@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from twin import plots
 from twin.build import build
-from twin.load import load_scenario, parse_scenario
-from twin.plots import band_envelope, envelope, overview, show_pack
+from twin.pages import plots
+from twin.pages.plots import band_envelope, envelope, overview, show_pack
+from twin.scenarios.load import load_scenario, parse_scenario
 from twin.session import run as run_to_end
 from twin.session import start_run
 
-TEMPLATE = Path(plots.__file__).parent / "templates" / "scenario.yaml"
+TEMPLATE = Path(plots.__file__).parents[1] / "templates" / "scenario.yaml"
 UNITS = {"kW", "A", "V", "\u00b0C", "%", "mV"}
 
 
@@ -79,7 +79,7 @@ def test_the_time_axis_is_in_a_unit_that_fits(span_s: float, expected: tuple[flo
 
 
 def test_the_overview_has_units_on_every_axis(short_run: Path) -> None:
-    from twin.results import open_run
+    from twin.runfiles.results import open_run
 
     with open_run(short_run) as run:
         figure = overview(run)
@@ -114,7 +114,7 @@ def test_one_cell_and_many_racks_are_drawn(tmp_path: Path) -> None:
 
 
 def test_no_global_figure_is_made(short_run: Path) -> None:
-    from twin.results import open_run
+    from twin.runfiles.results import open_run
 
     with open_run(short_run) as run:
         overview(run)

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twin import profiles
-from twin.environment import (
+from twin.scenarios import profiles
+from twin.scenarios.environment import (
     Environment,
     build_environment,
     clock_offset_s,
     pv_power,
     vehicle_power,
 )
-from twin.load import load_scenario
-from twin.profiles import (
+from twin.scenarios.load import load_scenario
+from twin.scenarios.profiles import (
     IRRADIANCE,
     PER_UNIT,
     POWER,
@@ -30,7 +30,7 @@ from twin.profiles import (
     profile_path,
     read_column,
 )
-from twin.scenario_sections import VehicleDemand
+from twin.scenarios.sections import VehicleDemand
 
 CAR = VehicleDemand.model_validate(
     {

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twin.hdf5 import RunFile
-from twin.recorder import NullRecorder, RecordedChannel, Recorder
-from twin.results import open_run
-from twin.run_layout import Axis, ChannelSpec, DiskFull, Event
+from twin.runfiles.hdf5 import RunFile
+from twin.runfiles.layout import Axis, ChannelSpec, DiskFull, Event
+from twin.runfiles.recorder import NullRecorder, RecordedChannel, Recorder
+from twin.runfiles.results import open_run
 
 AXES = {"cell": Axis(name="cell", size=4)}
 CELL = ChannelSpec(group="truth", name="cell_voltage_V", axis="cell", unit="V")

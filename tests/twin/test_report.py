@@ -10,20 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twin import plots
-from twin.hdf5 import RunFile
-from twin.load import parse_scenario
-from twin.recorder import RecordedChannel, Recorder
-from twin.report import write_report
-from twin.report_facts import gather, read_band
-from twin.report_verdicts import pair_alarms, parse_place
-from twin.report_wording import clock, energy, scientific, span
-from twin.results import open_run
-from twin.run_layout import Axis, ChannelSpec, Event, FaultRow
+from twin.pages import plots
+from twin.pages.facts import gather, read_band
+from twin.pages.report import write_report
+from twin.pages.verdicts import pair_alarms, parse_place
+from twin.pages.wording import clock, energy, scientific, span
+from twin.runfiles.hdf5 import RunFile
+from twin.runfiles.layout import Axis, ChannelSpec, Event, FaultRow
+from twin.runfiles.recorder import RecordedChannel, Recorder
+from twin.runfiles.results import open_run
+from twin.scenarios.load import parse_scenario
 from twin.session import run as run_to_end
 from twin.session import start_run
 
-TEMPLATE = Path(plots.__file__).parent / "templates" / "scenario.yaml"
+TEMPLATE = Path(plots.__file__).parents[1] / "templates" / "scenario.yaml"
 SHORT = """faults:
   - name: "<script>alert(1)</script>"
     kind: internal_short
@@ -132,7 +132,7 @@ def test_the_page_tells_where_it_comes_from(page: Page, short_run: Path) -> None
 
 
 def test_every_panel_has_its_unit(short_run: Path) -> None:
-    from twin.report_figures import PANELS, timeline
+    from twin.pages.timeline import PANELS, timeline
 
     with open_run(short_run) as run:
         for width_in in (4.4, 10.6):

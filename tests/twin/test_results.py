@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twin.hdf5 import RunFile
-from twin.recorder import RecordedChannel, Recorder
-from twin.results import Run, open_run, summary
-from twin.run_layout import Axis, ChannelSpec, Event, FaultRow
+from twin.runfiles.hdf5 import RunFile
+from twin.runfiles.layout import Axis, ChannelSpec, Event, FaultRow
+from twin.runfiles.recorder import RecordedChannel, Recorder
+from twin.runfiles.results import Run, open_run, summary
 
 N_CELLS, N_GROUPS = 8, 4
 RACK, MODULE = np.array([0, 0, 1, 1]), np.array([0, 0, 0, 0])
@@ -142,7 +142,9 @@ def test_an_extreme_is_found_in_whatever_block_it_lies(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = summary(run)
-    monkeypatch.setattr("twin.results.BLOCK_BYTES", 3 * 4 * N_CELLS)  # three rows at a time
+    monkeypatch.setattr(
+        "twin.runfiles.results.BLOCK_BYTES", 3 * 4 * N_CELLS
+    )  # three rows at a time
     pieces = summary(run)
     for name in ("overall", "after_10_min"):
         # sums in another order

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from twin.load import example_names, example_path, load_scenario, parse_scenario
-from twin.problems import ScenarioError
-from twin.scenario import Scenario
-from twin.scenario_faults import InternalShort, Place
-from twin.schema import json_schema
+from twin.scenarios.fault_sections import InternalShort, Place
+from twin.scenarios.load import example_names, example_path, load_scenario, parse_scenario
+from twin.scenarios.problems import ScenarioError
+from twin.scenarios.scenario import Scenario
+from twin.scenarios.schema import json_schema
 
 BROKEN = Path(__file__).parent / "broken"
 TEMPLATE = example_path("ev_us06").parents[1] / "templates" / "scenario.yaml"

@@ -10,8 +10,8 @@ import pint
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from twin import units
-from twin.units import Bounds, Quantity, UnitError, parse_quantity, ticks
+from twin.scenarios import units
+from twin.scenarios.units import Bounds, Quantity, UnitError, parse_quantity, ticks
 
 
 def message(annotation: Any, value: object) -> str:
@@ -127,7 +127,7 @@ def test_ticks_are_whole_milliseconds() -> None:
 
 def test_the_common_units_do_not_load_pint() -> None:
     code = (
-        "import sys; from twin.load import load_scenario, example_names; "
+        "import sys; from twin.scenarios.load import load_scenario, example_names; "
         "[load_scenario(n) for n in example_names()]; sys.exit('pint' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -91,7 +91,8 @@ def test_a_fault_without_consequence_leaves_the_truth_untouched(engine) -> None:
     for built in (sick, healthy):
         built.run(15_000)
     assert not np.array_equal(sick.state.view("sensors").value, healthy.state.view("sensors").value)
-    # The fault's coming makes the plant take short steps and read its tables: 100 ms are as
-    # short as the alert's steps here, and tables are read at one time more.
-    difference = np.abs(sick.plant.cells.temperature_K - healthy.plant.cells.temperature_K)
-    assert difference.max() < 1e-5
+    # The fault's coming makes the plant read its tables at one time more: 5 s of carrying OCV
+    # along its slope differ by a hundredth of a millivolt.
+    n = healthy.plant.topology.n_cells
+    difference = sick.plant.cells.temperature_K[:n] - healthy.plant.cells.temperature_K[:n]
+    assert np.abs(difference).max() < 1e-5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import twin
-from twin.load import example_names
+from twin.scenarios.load import example_names
 
 
 @pytest.mark.slow

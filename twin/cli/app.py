@@ -68,7 +68,7 @@ def _as_dict(problem: Any) -> dict[str, Any]:
 
 def _sentence(error: Exception) -> tuple[int, str]:
     """Return exit code and sentence of an error other than a list of problems."""
-    from twin.run_layout import DiskFull, NotARun, RunFileExists
+    from twin.runfiles.layout import DiskFull, NotARun, RunFileExists
 
     if isinstance(error, UserError):
         return error.code, str(error)

@@ -22,7 +22,7 @@ def closing_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     Parameters
     ----------
     found : dict
-        Of `twin.results.summary`; with ``simulated_s``, ``run_s``, ``wall_s`` and
+        Of `twin.runfiles.results.summary`; with ``simulated_s``, ``run_s``, ``wall_s`` and
         ``times_real_time`` right after a run.
     """
     return [row for row in _rows(found) if row[1]]

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from twin.compare import Comparison, PairComparison
+from twin.runfiles.compare import Comparison, PairComparison
 
 SHOWN = 12
 """Lines of one table on screen; `Comparison.as_dict` has them all."""

@@ -11,7 +11,7 @@ from twin.cli.screen import duration
 
 if TYPE_CHECKING:
     from twin.engine import Engine
-    from twin.scenario import Scenario
+    from twin.scenarios.scenario import Scenario
 
 MARK = "*"
 """Stands beside a cell that carries a thermistor."""

@@ -12,7 +12,7 @@ import typer
 from twin.cli.screen import JsonFlag, UserError, duration, facts, grid, say, say_json, stdout
 
 if TYPE_CHECKING:
-    from twin.results import Run
+    from twin.runfiles.results import Run
 
 PANEL = "Look"
 EVENTS_SHOWN = 12
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def inspect(run_file: RunFile, as_json: JsonFlag = False) -> None:
     """Say what a run file holds, how it ended, and its energy residual."""
-    from twin.results import open_run, summary
+    from twin.runfiles.results import open_run, summary
 
     with open_run(run_file) as run:
         found = {**summary(run), "charge_residual": run.ledger.get("charge_residual")}
@@ -121,11 +121,11 @@ def report(
         raise UserError(f"-o {path}: there is no folder {path.parent}")
     from importlib import import_module
 
-    from twin.results import open_run
+    from twin.runfiles.results import open_run
 
     with open_run(run_file):  # a foreign file is refused before anything is imported or written
         pass
-    import_module("twin.report").write_report(run_file, path)
+    import_module("twin.pages.report").write_report(run_file, path)
     say(f"Wrote {path}: open it in a browser")
 
 
@@ -139,7 +139,7 @@ def compare(
     if len(run_files) < 2:
         raise UserError("compare needs at least two run files")
     from twin.cli.comparing import render
-    from twin.compare import compare as compare_runs
+    from twin.runfiles.compare import compare as compare_runs
 
     comparison = compare_runs(run_files)
     if as_json:

@@ -58,7 +58,7 @@ def run(
 ) -> None:
     """Run a scenario and record it."""
     begin = time.monotonic()
-    from twin.load import load_scenario
+    from twin.scenarios.load import load_scenario
 
     loaded = load_scenario(scenario, overrides or ())
     end = None if until is None else _end(until, loaded.step, loaded.duration)
@@ -97,8 +97,8 @@ def fork(
 
 def _end_of_fork(run_file: Path, overrides: Sequence[str], until: str, at: int) -> int:
     """Return the tick of an earlier end; checked before the new file is made."""
-    from twin.load import parse_scenario
-    from twin.results import open_run
+    from twin.runfiles.results import open_run
+    from twin.scenarios.load import parse_scenario
 
     with open_run(run_file) as parent:
         text, home = parent.scenario_text, parent.attributes["scenario_directory"]
@@ -176,7 +176,7 @@ def _facts(
     engine: Engine, path: Path, outcome: Outcome, run_s: float, wall_s: float, first: int
 ) -> dict[str, Any]:
     """Return what is known at the end of a run, for people and for scripts."""
-    from twin.results import open_run, summary
+    from twin.runfiles.results import open_run, summary
 
     with open_run(path) as run_file:
         found = summary(run_file)

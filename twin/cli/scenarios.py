@@ -15,7 +15,7 @@ from twin.cli.screen import JsonFlag, UserError, duration, facts, grid, say, say
 
 if TYPE_CHECKING:
     from twin.engine import Engine
-    from twin.scenario import Scenario
+    from twin.scenarios.scenario import Scenario
 
 LOOK, MAKE = "Look", "Make"
 
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 def _build(name: str, overrides: list[str] | None) -> tuple[Scenario, Engine]:
     from twin.build import build
-    from twin.load import load_scenario
+    from twin.scenarios.load import load_scenario
 
     scenario = load_scenario(name, overrides or ())
     return scenario, build(scenario)
@@ -73,7 +73,7 @@ def show(
     if output is not None:
         from importlib import import_module
 
-        import_module("twin.plots").show_pack(engine, output)
+        import_module("twin.pages.plots").show_pack(engine, output)
     if as_json:
         say_json(found)
         return
@@ -103,7 +103,7 @@ def examples(
     as_json: JsonFlag = False,
 ) -> None:
     """List the shipped scenarios, show one, or copy one."""
-    from twin.load import example_names, example_path, load_scenario
+    from twin.scenarios.load import example_names, example_path, load_scenario
 
     names = example_names()
     if name is None:
@@ -207,7 +207,7 @@ def _write(path: Path, text: str, force: bool) -> Path:
 
 def schema() -> None:
     """Print the JSON Schema of a scenario, for editors."""
-    from twin.schema import json_schema
+    from twin.scenarios.schema import json_schema
 
     found: dict[str, Any] = json_schema()
     say_json(found)

@@ -130,7 +130,7 @@ def read_time(option: str, text: str) -> int:
     UserError
         With the option's name and what was expected.
     """
-    from twin.units import DURATION, UnitError, parse_quantity, ticks
+    from twin.scenarios.units import DURATION, UnitError, parse_quantity, ticks
 
     try:
         return ticks(parse_quantity(text, DURATION))

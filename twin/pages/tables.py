@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from twin.plots import SEVERITIES
-from twin.report_facts import Facts
-from twin.report_verdicts import Alarm, Verdict, has, long_place
-from twin.report_wording import celsius, clock, energy, finest, scientific, span, what_of
+from twin.pages.facts import Facts
+from twin.pages.plots import SEVERITIES
+from twin.pages.verdicts import Alarm, Verdict, has, long_place
+from twin.pages.wording import celsius, clock, energy, finest, scientific, span, what_of
 
 EVENTS_SHOWN = 50
 Cells = Sequence[str]

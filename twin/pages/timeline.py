@@ -1,7 +1,7 @@
 """The main figure of a report: stacked panels on one time axis, events below on the same axis.
 
 Every panel is a function ``(axes, facts)`` that draws only what the file holds. matplotlib is known
-to `twin.plots` alone; here its axes are only drawn on.
+to `twin.pages.plots` alone; here its axes are only drawn on.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twin import plots
-from twin.plots import BAND, BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, VERMILION, line
-from twin.report_facts import Facts
-from twin.report_lanes import LANE_IN, draw_lanes, lanes_of
-from twin.report_verdicts import has, place_of, short_place
+from twin.pages import plots
+from twin.pages.facts import Facts
+from twin.pages.lanes import LANE_IN, draw_lanes, lanes_of
+from twin.pages.plots import BAND, BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, VERMILION, line
+from twin.pages.verdicts import has, place_of, short_place
 
 if TYPE_CHECKING:
-    from twin.plots import Axes, Figure
+    from twin.pages.plots import Axes, Figure
 
 PANEL_IN = 1.35
 NARROW_IN = 6.0

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from twin import profiles
-from twin.consistency import KeyPath
-from twin.profiles import Column, Constant, Profile, ProfileError, Staircase
-from twin.scenario import Scenario
-from twin.scenario_sections import (
+from twin.scenarios import profiles
+from twin.scenarios.consistency import KeyPath
+from twin.scenarios.profiles import Column, Constant, Profile, ProfileError, Staircase
+from twin.scenarios.scenario import Scenario
+from twin.scenarios.sections import (
     ConstantDemand,
     Load,
     PowerDemand,

@@ -1,6 +1,7 @@
 """A run file read back: channels, axes, tables and states, as far as the last commit reaches.
 
-Knows the layout, not HDF5: the open file comes from `twin.hdf5`. `twin.results` is what people use.
+Knows the layout, not HDF5: the open file comes from `twin.runfiles.hdf5`. `twin.runfiles.results`
+is what people use.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from twin.hdf5 import open_file, python_value
-from twin.run_layout import TABLE_GROUPS, TEXT, Axis, ChannelSpec
+from twin.runfiles.hdf5 import open_file, python_value
+from twin.runfiles.layout import TABLE_GROUPS, TEXT, Axis, ChannelSpec
 
 
 class RunReader:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.run_layout import (
+from twin.runfiles.layout import (
     EVENT_COLUMNS,
     FAULT_COLUMNS,
     TRANSITION_COLUMNS,
@@ -28,7 +28,7 @@ from twin.run_layout import (
 )
 
 if TYPE_CHECKING:
-    from twin.run_reader import RunReader
+    from twin.runfiles.reader import RunReader
 
 BLOCK_BYTES = 8 << 20
 """Read at a time when a whole channel is scanned."""
@@ -57,7 +57,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     NotARun
         The file is missing, foreign, damaged or of a newer format.
     """
-    from twin.run_reader import RunReader
+    from twin.runfiles.reader import RunReader
 
     return Run(RunReader(path))
 
@@ -212,7 +212,7 @@ class Run:
 
     def plot(self) -> Any:
         """Draw the overview of the run; returns the matplotlib figure."""
-        return import_module("twin.plots").overview(self)
+        return import_module("twin.pages.plots").overview(self)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.rows} rows, {self.ended})"

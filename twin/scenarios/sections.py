@@ -13,8 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic import Tag as UnionTag
 from pydantic_core import PydanticCustomError
 
-from twin import units
-from twin.units import Bounds, Fraction, Quantity
+from twin.scenarios import units
+from twin.scenarios.units import Bounds, Fraction, Quantity
 
 Count = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]

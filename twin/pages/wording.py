@@ -7,8 +7,8 @@ from html import escape
 
 import numpy as np
 
-from twin.report_facts import NOTABLE_K, Facts
-from twin.report_verdicts import Alarm, Verdict, long_place, place_of
+from twin.pages.facts import NOTABLE_K, Facts
+from twin.pages.verdicts import Alarm, Verdict, long_place, place_of
 
 CELSIUS_K = 273.15
 _RAISED = "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"

@@ -2,8 +2,8 @@
 
 The engine declares its channels once (`ChannelSpec` plus the live array that each one shows) and
 calls `Recorder.row` after a step. A row is copied into preallocated blocks; a full block goes to
-the run file (`twin.hdf5.RunFile`) and is flushed there, so that memory stays flat in run length and
-a killed run keeps every block written. This module does not import h5py.
+the run file (`twin.runfiles.hdf5.RunFile`) and is flushed there, so that memory stays flat in run
+length and a killed run keeps every block written. This module does not import h5py.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.run_layout import ChannelSpec, DiskFull, Event
+from twin.runfiles.layout import ChannelSpec, DiskFull, Event
 
 if TYPE_CHECKING:
-    from twin.hdf5 import RunFile
+    from twin.runfiles.hdf5 import RunFile
 
 MAX_WAIT_S = 5.0
 """Longest wall time that a row waits in memory [s]; assumed, a flush costs a few ms."""

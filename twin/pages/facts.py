@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.report_verdicts import (
+from twin.pages.verdicts import (
     Alarm,
     Verdict,
     groups_of_cells,
@@ -22,7 +22,7 @@ from twin.report_verdicts import (
     judge,
     pair_alarms,
 )
-from twin.results import Run, summary
+from twin.runfiles.results import Run, summary
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

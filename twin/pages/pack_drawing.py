@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twin import plots
-from twin.plots import BLUE, GREEN, INK, MUTED, PURPLE, SKY
+from twin.pages import plots
+from twin.pages.plots import BLUE, GREEN, INK, MUTED, PURPLE, SKY
 
 if TYPE_CHECKING:
-    from twin.plots import Axes, Figure
+    from twin.pages.plots import Axes, Figure
 
 TONES = ("#dbe7f3", "#f7e3c8")
 CELL_TONES = ("#b9d0e6", "#efcb9a")

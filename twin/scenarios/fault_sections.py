@@ -19,9 +19,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from twin import units
-from twin.scenario_sections import Count, Section, Site, Thermistors
-from twin.units import Dimension, Fraction, Quantity
+from twin.scenarios import units
+from twin.scenarios.sections import Count, Section, Site, Thermistors
+from twin.scenarios.units import Dimension, Fraction, Quantity
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.results import Run
-from twin.run_layout import Event, FaultRow
+from twin.runfiles.layout import Event, FaultRow
+from twin.runfiles.results import Run
 
 Ints = NDArray[np.int64]
 Place = dict[str, int]

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.consistency import KeyPath
-from twin.units import DIMENSIONS, Dimension
+from twin.scenarios.consistency import KeyPath
+from twin.scenarios.units import DIMENSIONS, Dimension
 
 ProfileProblem = tuple[KeyPath, str]
 

@@ -1,15 +1,16 @@
 """The run file in HDF5: the only module that imports h5py, and so imported lazily by others.
 
-`RunFile` writes what `twin.recorder` collected, a block at a time; `twin.run_reader` reads it
-back, also while it is being written or after its writer was killed. The layout (netCDF-4 dimension
-scales, one ``time_s`` per group) is such that xarray, h5netcdf and MATLAB open it without us.
+`RunFile` writes what `twin.runfiles.recorder` collected, a block at a time; `twin.runfiles.reader`
+reads it back, also while it is being written or after its writer was killed. The layout (netCDF-4
+dimension scales, one ``time_s`` per group) is such that xarray, h5netcdf and MATLAB open it without
+us.
 
 How it survives
 ---------------
 * Earliest file format, no SWMR, two flushes per block: first the data, then the root attributes
   ``rows`` and ``event_rows``. These are the commit: a reader believes no more than they say.
-* HDF5 cannot live through a failed write, so it writes through `twin.guarded_file`: room for each
-  block is made sure of before it, and a write that fails all the same ends in `DiskFull`.
+* HDF5 cannot live through a failed write, so it writes through `guarded_file`: room for each block
+  is made sure of before it, and a write that fails all the same ends in `DiskFull`.
 
 Chunks: a block of rows by all columns, at most 1 MiB, uncompressed. Measured, 720 cells x 5
 channels x 8,640 rows of float32 in blocks of 120 rows: none 0.2 s of CPU and 124 MB; gzip-1 with
@@ -32,8 +33,8 @@ import numpy as np
 from h5py import h5s
 from numpy.typing import NDArray
 
-from twin.guarded_file import GuardedFile
-from twin.run_layout import (
+from twin.runfiles.guarded_file import GuardedFile
+from twin.runfiles.layout import (
     EVENT_COLUMNS,
     FAULT_COLUMNS,
     FORMAT_NAME,

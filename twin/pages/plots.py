@@ -1,8 +1,8 @@
 """Drawing: style, envelopes, time axes, and the two pictures that stand alone.
 
 `overview` is what ``Run.plot()`` shows, `show_pack` draws a pack before it runs. The report's
-figures are in `twin.report_figures`, the pack's in `twin.plots_pack`; both draw with this module,
-the only one that knows matplotlib. No pyplot: nothing global changes, and no window opens.
+figures are in `twin.pages.timeline`, the pack's in `twin.pages.pack_drawing`; both draw with this
+module, the only one that knows matplotlib. No pyplot: nothing global changes, and no window opens.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from twin.results import Run
+    from twin.runfiles.results import Run
 
 Floats = NDArray[np.float64]
 
@@ -303,8 +303,8 @@ def overview(run: Run) -> Figure:
     Figure
         For a notebook, or to save.
     """
-    from twin.report_facts import gather
-    from twin.report_figures import timeline
+    from twin.pages.facts import gather
+    from twin.pages.timeline import timeline
 
     wanted = ("current", "voltage", "temperature", "soc", "events")
     return timeline(gather(run), width_in=9.0, panels=wanted)
@@ -324,7 +324,7 @@ def show_pack(engine: Any, path: str | Path) -> Path:
     -------
     Path
     """
-    from twin.plots_pack import pack_figure
+    from twin.pages.pack_drawing import pack_figure
 
     path = Path(path)
     with style():

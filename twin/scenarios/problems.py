@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from twin.scenario import Scenario
-from twin.units import Quantity, describe
+from twin.scenarios.scenario import Scenario
+from twin.scenarios.units import Quantity, describe
 
 KeyPath = tuple[str | int, ...]
 Finding = tuple[KeyPath, Any, str]  # key path, value, message

@@ -18,12 +18,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from twin.consistency import Parts, inconsistencies
-from twin.environment import environment_problems
-from twin.problems import KeyPath, Problem, ScenarioError, explain, value_at
-from twin.profiles import ProfileProblem
-from twin.scenario import Origin, Scenario
-from twin.scenario_faults import Fault
+from twin.scenarios.consistency import Parts, inconsistencies
+from twin.scenarios.environment import environment_problems
+from twin.scenarios.fault_sections import Fault
+from twin.scenarios.problems import KeyPath, Problem, ScenarioError, explain, value_at
+from twin.scenarios.profiles import ProfileProblem
+from twin.scenarios.scenario import Origin, Scenario
 
 _DEPTH_MAX = 20  # of nesting: the deepest scenario has five levels
 _NODES_MAX = 100_000  # of values: keeps nested aliases from growing without end

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin import plots
-from twin.plots import INK, MUTED, RULE, VERMILION
-from twin.report_facts import Facts
-from twin.report_verdicts import has
-from twin.report_wording import clock
+from twin.pages import plots
+from twin.pages.facts import Facts
+from twin.pages.plots import INK, MUTED, RULE, VERMILION
+from twin.pages.verdicts import has
+from twin.pages.wording import clock
 
 if TYPE_CHECKING:
-    from twin.plots import Axes, Figure
+    from twin.pages.plots import Axes, Figure
 
 Floats = NDArray[np.float64]
 

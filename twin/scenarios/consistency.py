@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from twin.scenario_faults import (
+from twin.scenarios.fault_sections import (
     SENSOR_CHANNELS,
     TRIGGER_CHANNELS,
     FaultSection,
@@ -17,8 +17,8 @@ from twin.scenario_faults import (
     SensorFault,
     place_levels,
 )
-from twin.scenario_sections import Sensors, Site
-from twin.units import ticks
+from twin.scenarios.sections import Sensors, Site
+from twin.scenarios.units import ticks
 
 KeyPath = tuple[str | int, ...]
 Inconsistency = tuple[KeyPath, str]

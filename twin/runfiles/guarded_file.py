@@ -18,7 +18,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from twin.run_layout import DiskFull
+from twin.runfiles.layout import DiskFull
 
 try:
     import resource

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twin import plots
-from twin.plots import SEVERITIES, VERMILION
-from twin.report_facts import Facts
-from twin.report_verdicts import Alarm, open_spans, short_place
+from twin.pages import plots
+from twin.pages.facts import Facts
+from twin.pages.plots import SEVERITIES, VERMILION
+from twin.pages.verdicts import Alarm, open_spans, short_place
 
 if TYPE_CHECKING:
-    from twin.plots import Axes
+    from twin.pages.plots import Axes
 
 EVENT_ROWS = 14
 """Alarms that get a lane of their own; the others are counted in the last lane."""

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.results import BLOCK_BYTES, Run, open_run, summary
-from twin.run_layout import Event
+from twin.runfiles.layout import Event
+from twin.runfiles.results import BLOCK_BYTES, Run, open_run, summary
 
 TICK_PER_S = 1000.0
 

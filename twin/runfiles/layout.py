@@ -1,7 +1,7 @@
 """What a run file holds: its axes, channels, tables and errors, without any HDF5.
 
-The engine declares channels and hands over events in these terms; `twin.hdf5` stores them and
-`twin.results` gives them back. This module is light, so that everything may import it.
+The engine declares channels and hands over events in these terms; `twin.runfiles.hdf5` stores them
+and `twin.runfiles.results` gives them back. This module is light, so that everything may import it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The scenario: one validated, frozen description of a run, in SI.
 
-`twin.load.load_scenario` makes one from a YAML file. Its models are in `scenario_sections` and
-`scenario_faults`, the checks between sections in `consistency`.
+`twin.scenarios.load.load_scenario` makes one from a YAML file. Its models are in
+`scenario_sections` and `scenario_faults`, the checks between sections in `consistency`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from twin import units
-from twin.consistency import Parts, inconsistencies
-from twin.scenario_faults import Fault
-from twin.scenario_sections import (
+from twin.scenarios import units
+from twin.scenarios.consistency import Parts, inconsistencies
+from twin.scenarios.fault_sections import Fault
+from twin.scenarios.sections import (
     Cell,
     Controller,
     Layout,

@@ -18,15 +18,16 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from twin import plots, report_tables
-from twin.report_facts import Facts, gather
-from twin.report_figures import timeline
-from twin.report_map import cell_map
-from twin.report_wording import clock, story
-from twin.results import open_run
+from twin.pages import plots
+from twin.pages import tables as report_tables
+from twin.pages.cell_map import cell_map
+from twin.pages.facts import Facts, gather
+from twin.pages.timeline import timeline
+from twin.pages.wording import clock, story
+from twin.runfiles.results import open_run
 
 if TYPE_CHECKING:
-    from twin.plots import Figure
+    from twin.pages.plots import Figure
 
 WIDE_IN, NARROW_IN = 10.6, 4.4
 """Widths that figures are drawn for: a desk or paper, and a phone."""

@@ -1,0 +1,7 @@
+"""Pages: one self-contained HTML report of a run, and the drawings of pack and run.
+
+report      the page                       facts      reads the run once
+verdicts    alarms against the answer key  wording    sentences       tables   tables
+timeline, lanes  the main figure           cell_map   the pack at its worst moment
+plots       style and overview; the one place of matplotlib    pack_drawing   before a run
+"""
