@@ -93,7 +93,7 @@ class CellModel(Protocol):
         ...
 
     def field(self, lanes: Floats, name: str) -> Floats:
-        """Return a copy of one field of every cell, as ``charge_As`` or ``moved_As``."""
+        """Return a copy of one field of every cell, as ``charge_As``."""
         ...
 
     def sum_field(self, lanes: Floats, name: str) -> float:

@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 
 from cell_models.contract import LANES, blocks_for
 from cell_models.ecm import (
-    FIELD_NAMES,
-    N_FIELDS,
     sweep_advance,
     sweep_observe,
     sweep_port,
-    sweep_refresh,
     sweep_sum,
 )
+from cell_models.ecm_lanes import FIELD_NAMES, N_FIELDS
 from cell_models.ecm_params import EcmParams, kernel_tables
+from cell_models.ecm_tables import sweep_refresh
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +64,8 @@ class EcmModel:
             ),
             tables.rc_soc_start,
             tables.rc_soc_step,
+            float(params.table_soc[0]),
+            float(params.table_soc[-1]),
             tables.rc_temperature_K,
             tables.rc,
             tables.n_rc,

@@ -17,6 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numba
+from numba.core import config as numba_config
+
 _KERNEL_FOLDERS = ("cell_models", "packs", "controllers")
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,9 +56,8 @@ def cache_folder() -> Path:
     return folder
 
 
-os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
-
-import numba  # noqa: E402  (the cache folder must be known before numba is)
+if "NUMBA_CACHE_DIR" not in os.environ:  # not handed on: a child may have other sources
+    numba_config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -80,6 +80,25 @@ def book(
     throughput_J[0] += through * h
 
 
+@kernel
+def book_charge(
+    h, cells_per_group, group_rack, rack_current_A, bleed_S, group_voltage_V, short_S, voltage_V,
+    current_A, kirchhoff, charge_As, low_As, throughput_As, peak_A,
+):  # fmt: skip
+    """Add the charge that left every group: by its rack, its bleed resistor, its shorts.
+
+    It comes from the network's currents, not the cells': held against the cells' states it audits
+    both. `peak_A` keeps the largest Kirchhoff residual.
+    """
+    for group in range(len(group_rack)):
+        out = rack_current_A[group_rack[group]] + bleed_S[group] * group_voltage_V[group]
+        for c in range(group * cells_per_group, (group + 1) * cells_per_group):
+            out += short_S[c] * voltage_V[c]
+            throughput_As[0] += abs(current_A[c]) * h
+        add_to(charge_As, low_As, group, out * h)
+    peak_A[0] = max(peak_A[0], kirchhoff)
+
+
 class Plant:
     """Cells, wiring, switchgear, PCS and heat of one site.
 
@@ -147,6 +166,10 @@ class Plant:
         add("flows", "total", (len(FLOWS),), unit="J")
         add("flows", "low", (len(FLOWS),), unit="J")
         add("flows", "throughput_J", unit="J")
+        add("flows", "charge_As", (groups,), unit="A*s")
+        add("flows", "charge_low_As", (groups,), unit="A*s")
+        add("flows", "throughput_As", unit="A*s")
+        add("flows", "kirchhoff_A", unit="A")
         add("plant", "setpoint_W", unit="W")
         add("plant", "running", integer=True)
         add("plant", "ambient_K", unit="K", initial=self.spec.initial_temperature_K)
@@ -208,7 +231,8 @@ class Plant:
         step_s = length / 1000.0
         self.refresh(tick, length, step_s)
         self.port(step_s)
-        self.supply(step_s)
+        if self.supply(step_s):
+            self.alert(tick + length)
         self.advance_cells(step_s)
         self.advance_heat(step_s)
         self.book_flows(step_s)
@@ -233,8 +257,14 @@ class Plant:
         c = self.cells
         self.model.port(c.lanes, c.temperature_K, step_s, c.current_A, c.emf_V, c.resistance_ohm)
 
-    def supply(self, step_s: float) -> None:
-        """Let the PCS ask for its power and solve the currents that give it."""
+    def supply(self, step_s: float) -> bool:
+        """Let the PCS ask for its power and solve the currents that give it.
+
+        Returns
+        -------
+        bool
+            Whether a fuse blew: the next steps are short.
+        """
         bus = self.network.bus
         power = self.converter.port(
             step_s, self.control.setpoint_W[0], bool(self.control.running[0]), bus[0], self.pcs_view
@@ -255,9 +285,13 @@ class Plant:
                     limit=self.voltage_ceiling_V if over else math.nan,
                 )
             )
-            self.solve(step_s, network.OPEN, 0.0)
-        rack = self.switchgear.heat_fuses(self.network.rack_current_A, step_s)
-        if rack >= 0:
+            status = self.solve(step_s, network.OPEN, 0.0)
+        if status == network.NOT_FINITE:
+            self.notices.append(
+                Notice(code="not_finite", scope="site", component=-1, value=math.nan, limit=0.0)
+            )
+        blown = self.switchgear.heat_fuses(self.network.rack_current_A, step_s)
+        for rack in blown:
             self.notices.append(
                 Notice(
                     code="fuse_blown",
@@ -267,6 +301,7 @@ class Plant:
                     limit=self.spec.wiring.fuse_rating_A,
                 )
             )
+        return bool(blown)
 
     @property
     def voltage_ceiling_V(self) -> float:
@@ -335,10 +370,17 @@ class Plant:
 
     def book_flows(self, step_s: float) -> None:
         """Add this step's energy flows to the ledger's sums."""
-        c, wiring, pcs_view = self.cells, self.spec.wiring, self.pcs_view
+        c, net, flows = self.cells, self.network, self.flows
+        wiring, pcs_view = self.spec.wiring, self.pcs_view
         book(
-            self.flows.total, self.flows.low, self.flows.throughput_J, step_s, self._loss_W,
-            self._heat_J, self.network.bus, self._link_before_V, wiring.link_capacitance_F,
-            wiring.link_bleed_ohm, pcs_view.ac_power_W[0], pcs_view.loss_W[0],
-            self.topology.n_cells, c.current_A, c.voltage_V,
+            flows.total, flows.low, flows.throughput_J, step_s, self._loss_W, self._heat_J,
+            net.bus, self._link_before_V, wiring.link_capacitance_F, wiring.link_bleed_ohm,
+            pcs_view.ac_power_W[0], pcs_view.loss_W[0], self.topology.n_cells, c.current_A,
+            c.voltage_V,
+        )  # fmt: skip
+        book_charge(
+            step_s, self.topology.cells_per_group, self.topology.group_rack, net.rack_current_A,
+            self._bleed_S, net.group_voltage_V, self.overlay.cell_short_S, c.voltage_V,
+            c.current_A, net.bus[3], flows.charge_As, flows.charge_low_As, flows.throughput_As,
+            flows.kirchhoff_A,
         )  # fmt: skip

@@ -92,8 +92,9 @@ def sample(
             line[slot, k] = last if fault_stuck[k] == 1 and taken > 0 else new
             if taken < wait:
                 continue
-            sampled_at[k] = tick - wait * period[kind]
             lost = fault_lost[k] == 1
+            if not lost:
+                sampled_at[k] = tick - wait * period[kind]
             valid[k] = 0 if lost else 1
             value[k] = math.nan if lost else line[delivered, k]
 

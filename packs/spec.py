@@ -78,6 +78,8 @@ class LayoutSpec:
 class ThermalSpec:
     """Heat paths. `coolant_inlet_K` is None when the coolant enters at ambient temperature.
 
+    Heat of bleed resistors, rack cables and switches leaves the pack: it warms no cell.
+
     Attributes
     ----------
     neighbour_W_per_K : float

@@ -83,17 +83,19 @@ def rack_paths(position, fuse_blown, fuse_open, base_ohm, precharge_ohm, closed,
 
 
 @kernel
-def heat_fuses(step, rating, melting, cooling, current_A, fuse_heat_A2s, fuse_blown):
-    """Heat the fuses by ``i^2 t`` above their rating; return a rack whose fuse blew, or -1."""
-    blew = -1
+def heat_fuses(step, rating, melting, cooling, current_A, fuse_heat_A2s, fuse_blown, blew):
+    """Heat the fuses by ``i^2 t`` above their rating; write and count those that blow now."""
+    count = 0
     for rack in range(len(current_A)):
+        blew[rack] = 0
         excess = current_A[rack] * current_A[rack] - rating * rating
         heat = fuse_heat_A2s[rack] / (1.0 + step / cooling) + max(excess, 0.0) * step
         fuse_heat_A2s[rack] = heat
         if heat >= melting and fuse_blown[rack] == 0:
             fuse_blown[rack] = 1
-            blew = rack
-    return blew
+            blew[rack] = 1
+            count += 1
+    return count
 
 
 class Switchgear:
@@ -105,6 +107,7 @@ class Switchgear:
         self._overlay = overlay
         self._delay_ticks = round(spec.contactor_delay_s * 1000.0)
         self._base_ohm = spec.rack_ohm + 2.0 * spec.contactor_ohm
+        self._blew = np.zeros_like(view.fuse_blown)
 
     def command(self, coils: Ints, tick: int) -> None:
         """Take the coils' command, int64 (R, 3); contactors follow after their delay."""
@@ -133,10 +136,11 @@ class Switchgear:
             self._spec.precharge_ohm, closed, path_ohm,
         )  # fmt: skip
 
-    def heat_fuses(self, rack_current_A: NDArray[np.float64], step_s: float) -> int:
-        """Heat the fuses; return a rack whose fuse just blew, or -1."""
+    def heat_fuses(self, rack_current_A: NDArray[np.float64], step_s: float) -> list[int]:
+        """Heat the fuses; return the racks whose fuse blows now."""
         spec, view = self._spec, self._view
-        return heat_fuses(
+        count = heat_fuses(
             step_s, spec.fuse_rating_A, spec.fuse_melting_A2s, FUSE_COOLING_S, rack_current_A,
-            view.fuse_heat_A2s, view.fuse_blown,
+            view.fuse_heat_A2s, view.fuse_blown, self._blew,
         )  # fmt: skip
+        return np.flatnonzero(self._blew).tolist() if count else []

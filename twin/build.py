@@ -78,6 +78,7 @@ def build(scenario: Scenario | str | Path) -> Engine:
     ledger = Ledger(parts.plant)
     ledger.declare(schema)
     schema.add("engine", "noticed_at", (len(NOTICES),), integer=True, initial=-1)
+    schema.add("engine", "decided_at", integer=True, initial=-1)
     state = schema.build()
     parts.plant.bind(state)
     ledger.bind(state.view("ledger"))

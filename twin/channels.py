@@ -98,7 +98,7 @@ def _truth(engine: Engine) -> list[RecordedChannel]:
         ),
         _channel(
             "truth/cell_validity", engine.ledger.validity, "cell", dtype="u1",
-            text="0 inside all tables, 1 soc outside, 2 temperature outside, 3 both: edge held",
+            text="edge held: 1 soc beyond OCV, 2 temperature, 4 soc beyond resistances",
         ),
         _channel(
             "truth/group_voltage_V", net.group_voltage_V, "group", "V", "voltage of the group"

@@ -112,7 +112,8 @@ class Engine:
         bms, ems : BmsCommand, EmsCommand, optional
             Commands from outside, in place of the scenario's controllers.
         """
-        self.decide(bms, ems)
+        if self._engine_view.decided_at[0] != self.tick or bms is not None or ems is not None:
+            self.decide(bms, ems)
         self.advance()
 
     def decide(self, bms: BmsCommand | None = None, ems: EmsCommand | None = None) -> None:
@@ -129,6 +130,7 @@ class Engine:
             self.actuate(tick)
         if tick % clock.record == 0:
             self.record(tick)
+        self._engine_view.decided_at[0] = tick
 
     def advance(self) -> None:
         """Let the plant move truth by one step."""
@@ -230,9 +232,10 @@ class Engine:
             count += 1
             if progress is not None and count % 100 == 0:
                 progress(self.tick)
-        if self.tick % self.clock.checkpoint == 0:
-            self.checkpoint()
-        self.decide()
+        if self._engine_view.decided_at[0] != self.tick:
+            if self.tick % self.clock.checkpoint == 0:
+                self.checkpoint()
+            self.decide()
 
     def _report(self, tick: int) -> None:
         """Turn the plant's notices into events; a state that is no number stops the run."""
@@ -240,13 +243,18 @@ class Engine:
         for notice in self.plant.notices:
             active.add(notice.code)
             if notice.code == "not_finite":
-                name = self.plant.topology.cell_name(notice.component)
-                raise StepError(
-                    f"at {tick / 1000.0:g} s, stage advance: the state of {name} is no longer a "
-                    "finite number; the file keeps everything before it"
-                )
+                raise StepError(self._not_finite(tick, notice.component))
             self._emit_notice(tick, notice)
         self.plant.notices.clear()
+
+    def _not_finite(self, tick: int, cell: int) -> str:
+        stage, name = "solve", "the network"
+        if cell >= 0:
+            stage, name = "advance", self.plant.topology.cell_name(cell)
+        return (
+            f"at {tick / 1000.0:g} s, stage {stage}: the state of {name} is no longer a finite "
+            "number; the file keeps everything before it"
+        )
 
     def _emit_notice(self, tick: int, notice: Notice) -> None:
         """Emit a notice once in `NOTICE_PAUSE_TICKS` per code: it may come with every step."""

@@ -7,7 +7,8 @@ Four balances, each from stored terms computed from *states* and from flows summ
     pcs       DC side = AC side + loss
     thermal   what temperatures gained = heat in - coolant - air
 
-`residual_J` is the sum of the four in absolute value, so that errors cannot cancel. Heat is also
+Charge is held between the cells' states and the network's currents, group by group. `residual_J`
+is the sum of the four in absolute value, so that errors cannot cancel. Heat is also
 held against an independent sum over the resistances: the two differ by `quadrature_J` (terminal
 energy counts the voltage at the end of a step, first order in the step) and by `refresh_J` (table
 reading).
@@ -72,7 +73,7 @@ class Ledger:
         self._view.start_charge_As[:] = self._charge()
 
     def close(self) -> None:
-        """Strike the balance now; `values` holds every term."""
+        """Strike the balance now; `kirchhoff_A` is the largest since the last time."""
         self.observe()
         plant = self._plant
         flow = dict(zip(FLOWS, plant.flows.total + plant.flows.low, strict=True))
@@ -95,8 +96,9 @@ class Ledger:
             residual / max(throughput, 1.0),
             abs(heat - dissipated) / max(abs(dissipated), 1.0),
             moved, charge_residual, charge_residual / max(charge_throughput, 1.0),
-            plant.network.bus[3],
+            plant.flows.kirchhoff_A[0],
         )  # fmt: skip
+        plant.flows.kirchhoff_A[0] = 0.0
 
     def as_dict(self) -> dict[str, float]:
         """Return the terms of the last `close` by name."""
@@ -116,12 +118,11 @@ class Ledger:
         return model.field(lanes, "charge_As") + model.field(lanes, "charge_low_As")
 
     def _charge_balance(self) -> tuple[float, float, float]:
-        """Return charge moved, sum of |charge lost - charge moved| over cells, and throughput."""
-        model, lanes = self._plant.model, self._plant.cells.lanes
-        moved = model.field(lanes, "moved_As") + model.field(lanes, "moved_low_As")
-        gap = (self._view.start_charge_As - self._charge()) - moved
-        scale = float(np.sum(self._view.start_charge_As))
-        return math.fsum(moved), float(np.sum(np.abs(gap))), scale
+        """Return charge out, sum of |lost - out| over groups, and throughput [A s]."""
+        flows = self._plant.flows
+        out = flows.charge_As + flows.charge_low_As
+        lost = (self._view.start_charge_As - self._charge()).reshape(len(out), -1).sum(axis=1)
+        return math.fsum(out), math.fsum(np.abs(lost - out)), float(flows.throughput_As[0])
 
     def _stock(self) -> np.ndarray:
         plant = self._plant

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cell_models.contract import LANES, NOT_FINITE, OK, OUT_OF_RANGE, REFRESH
-from cell_models.ecm import FIELD_NAMES
+from cell_models.ecm_lanes import FIELD_NAMES
 from cell_models.ecm_params import extended_ocv
 
 
@@ -110,7 +110,7 @@ def test_beyond_a_table_the_edge_holds_and_the_cell_is_flagged(lg_m50, bench) ->
     cell = bench(lg_m50, soc, temperature_K=temperature_K)
     assert cell.refresh() == OUT_OF_RANGE
     _, ocv_V, _, validity = cell.observe()
-    assert validity.tolist() == [0, 1, 1, 2, 3]  # bit 1 soc, bit 2 temperature
+    assert validity.tolist() == [0, 5, 5, 2, 7]  # 1 soc, 2 temperature, 4 resistances
     expected = table_ocv(lg_m50, soc, temperature_K)  # np.interp holds the edges, too
     assert ocv_V == pytest.approx(expected, rel=0.0, abs=2e-14)
     warm = bench(lg_m50, 0.5, temperature_K=warmest_K)
@@ -178,12 +178,12 @@ def test_padding_lanes_carry_nothing_and_count_for_nothing(lg_m50, bench, n_cell
     for _ in range(20):
         cells.step(5.0)
     lanes = cells.lanes.reshape(-1, cells.model.n_fields, LANES)
-    for name in ("moved_As", "terminal_J", "heat_J", "dissipated_J", "v1_V"):
+    for name in ("terminal_J", "heat_J", "dissipated_J", "v1_V"):
         values = lanes[:, FIELD_NAMES.index(name), :].reshape(-1)
         assert np.all(values[:n_cells] != 0.0)
         assert np.all(values[n_cells:] == 0.0)
-    total = n_cells * cells.field("moved_As")[0]
-    assert cells.model.sum_field(cells.lanes, "moved_As") == pytest.approx(total, rel=1e-15)
+    total = n_cells * cells.field("terminal_J")[0]
+    assert cells.model.sum_field(cells.lanes, "terminal_J") == pytest.approx(total, rel=1e-15)
 
 
 def test_capacity_and_resistance_are_each_cells_own(make_linear_cell, bench) -> None:

@@ -67,7 +67,6 @@ def test_an_edited_callee_is_in_force_in_the_next_process(tree: Path) -> None:
     assert len(list((tree / "cache").iterdir())) == 2  # one folder per source, found again
 
 
-@pytest.mark.xfail(strict=True, reason="jit.py hands its cache folder on in NUMBA_CACHE_DIR")
 def test_a_callee_edited_in_mid_session_is_in_force_in_a_child_process(tree: Path) -> None:
     """A notebook that has imported us, an edit, then `!twin run`: the child inherits variables."""
     parent = f"""

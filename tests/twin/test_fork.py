@@ -132,7 +132,9 @@ def test_the_python_of_the_kernels_snapshots_and_agrees_with_the_compiled(tmp_pa
     program = (
         "import sys; from pathlib import Path; from tests_fork import *\n"
         "folder, loaded = Path(sys.argv[1]), scenario()\n"
-        "one = build(loaded); one.run(3_000); snapshot = one.snapshot()\n"
+        "one = build(loaded)\n"
+        "while one.tick < 3_000: one.step()\n"
+        "snapshot = one.snapshot()\n"
         "record(one, loaded, folder / 'one.h5', 10_000)\n"
         "other = build(loaded); other.restore(snapshot)\n"
         "record(other, loaded, folder / 'other.h5', 10_000)\n"
@@ -151,7 +153,8 @@ def test_the_python_of_the_kernels_snapshots_and_agrees_with_the_compiled(tmp_pa
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     compiled = build(scenario())
-    compiled.run(3_000)
+    while compiled.tick < 3_000:
+        compiled.step()
     record(compiled, scenario(), tmp_path / "compiled.h5", 10_000)
     with open_run(tmp_path / "one.h5") as a, open_run(tmp_path / "compiled.h5") as b:
         for path in ("truth/cell_voltage_V", "truth/cell_soc", "truth/cell_temperature_K"):

@@ -131,7 +131,7 @@ def test_a_shipped_example_loads(name: str) -> None:
 
 def test_values_are_si_under_the_keys_of_the_file() -> None:
     scenario = load_scenario("ev_us06_short")
-    assert (scenario.duration, scenario.step, scenario.alert_step) == (2400.0, 0.1, 0.05)
+    assert (scenario.duration, scenario.step, scenario.alert_step) == (2400.0, 0.02, 0.01)
     assert scenario.cell.initial_temperature == 298.15
     assert scenario.wiring.contactor.delay == 0.03
     assert scenario.pcs.ramp == 10.0

@@ -68,7 +68,6 @@ def test_looking_at_a_run_changes_nothing(engine) -> None:
     assert_identical(everything(watched), everything(alone))
 
 
-@pytest.mark.xfail(strict=True, reason="Engine.run decides at its end, and again when it goes on")
 def test_running_in_pieces_is_running_at_once(engine) -> None:
     pieces, whole = engine(), engine()
     for tick in (3000, 7000, 10_000):
