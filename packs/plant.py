@@ -83,20 +83,23 @@ def book(
 @kernel
 def book_charge(
     h, cells_per_group, group_rack, rack_current_A, bleed_S, group_voltage_V, short_S, voltage_V,
-    current_A, kirchhoff, charge_As, low_As, throughput_As, peak_A,
+    current_A, emf_V, resistance_ohm, network_A, charge_As, low_As, throughput_As, worst,
 ):  # fmt: skip
     """Add the charge that left every group: by its rack, its bleed resistor, its shorts.
 
     It comes from the network's currents, not the cells': held against the cells' states it audits
-    both. `peak_A` keeps the largest Kirchhoff residual.
+    both. `worst` keeps the largest residual of Kirchhoff's current law [A], and of the cells' own
+    lines: by how much parallel cells miss ``v = emf - r i`` [V].
     """
     for group in range(len(group_rack)):
         out = rack_current_A[group_rack[group]] + bleed_S[group] * group_voltage_V[group]
         for c in range(group * cells_per_group, (group + 1) * cells_per_group):
             out += short_S[c] * voltage_V[c]
             throughput_As[0] += abs(current_A[c]) * h
+            miss = abs(emf_V[c] - resistance_ohm[c] * current_A[c] - voltage_V[c])
+            worst[1] = max(worst[1], miss)
         add_to(charge_As, low_As, group, out * h)
-    peak_A[0] = max(peak_A[0], kirchhoff)
+    worst[0] = max(worst[0], network_A)
 
 
 class Plant:
@@ -169,7 +172,7 @@ class Plant:
         add("flows", "charge_As", (groups,), unit="A*s")
         add("flows", "charge_low_As", (groups,), unit="A*s")
         add("flows", "throughput_As", unit="A*s")
-        add("flows", "kirchhoff_A", unit="A")
+        add("flows", "worst", (2,))
         add("plant", "setpoint_W", unit="W")
         add("plant", "running", integer=True)
         add("plant", "ambient_K", unit="K", initial=self.spec.initial_temperature_K)
@@ -381,6 +384,6 @@ class Plant:
         book_charge(
             step_s, self.topology.cells_per_group, self.topology.group_rack, net.rack_current_A,
             self._bleed_S, net.group_voltage_V, self.overlay.cell_short_S, c.voltage_V,
-            c.current_A, net.bus[3], flows.charge_As, flows.charge_low_As, flows.throughput_As,
-            flows.kirchhoff_A,
+            c.current_A, c.emf_V, c.resistance_ohm, net.bus[3], flows.charge_As,
+            flows.charge_low_As, flows.throughput_As, flows.worst,
         )  # fmt: skip

@@ -202,12 +202,14 @@ def _surroundings(engine: Engine) -> list[RecordedChannel]:
     ]  # fmt: skip
 
 
+LEDGER_UNITS = {"J": "J", "As": "A s", "A": "A", "V": "V"}
+"""Units by the last part of a term's name."""
+
+
 def _ledger(engine: Engine) -> list[RecordedChannel]:
     values = engine.ledger.values
     found = []
     for k, name in enumerate(TERMS):
-        unit = (
-            "1" if name in DIMENSIONLESS else {"J": "J", "As": "A s", "A": "A"}[name.split("_")[-1]]
-        )
+        unit = "1" if name in DIMENSIONLESS else LEDGER_UNITS[name.rpartition("_")[2]]
         found.append(_channel(f"ledger/{name}", values[k : k + 1], None, unit, dtype="f8"))
     return found

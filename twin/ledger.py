@@ -31,7 +31,8 @@ TERMS = (
     *STORED, "terminal_J", "heat_J", "dissipated_J", "quadrature_J", "refresh_J", *FLOWS,
     "throughput_J", "residual_cells_J", "residual_network_J", "residual_pcs_J",
     "residual_thermal_J", "residual_J", "residual", "heat_mismatch", "charge_moved_As",
-    "charge_residual_As", "charge_residual", "kirchhoff_A",
+    "charge_residual_As", "charge_residual", "network_residual_A",
+    "splitting_residual_V",
 )  # fmt: skip
 """Recorded terms; those without a unit are relative to the throughput, or to the heat."""
 
@@ -73,7 +74,7 @@ class Ledger:
         self._view.start_charge_As[:] = self._charge()
 
     def close(self) -> None:
-        """Strike the balance now; `kirchhoff_A` is the largest since the last time."""
+        """Strike the balance now; the last two terms are the largest since the last time."""
         self.observe()
         plant = self._plant
         flow = dict(zip(FLOWS, plant.flows.total + plant.flows.low, strict=True))
@@ -96,9 +97,9 @@ class Ledger:
             residual / max(throughput, 1.0),
             abs(heat - dissipated) / max(abs(dissipated), 1.0),
             moved, charge_residual, charge_residual / max(charge_throughput, 1.0),
-            plant.flows.kirchhoff_A[0],
+            *plant.flows.worst,
         )  # fmt: skip
-        plant.flows.kirchhoff_A[0] = 0.0
+        plant.flows.worst[:] = 0.0
 
     def as_dict(self) -> dict[str, float]:
         """Return the terms of the last `close` by name."""

@@ -17,4 +17,4 @@ def test_a_shipped_scenario_closes_its_audit_from_end_to_end(name) -> None:
     assert terms["residual"] <= 1e-9
     assert terms["charge_residual"] <= 1e-12
     assert terms["heat_mismatch"] <= 1e-3
-    assert terms["kirchhoff_A"] <= 1e-9
+    assert terms["network_residual_A"] <= 1e-9
