@@ -51,18 +51,24 @@ def branch(emf: float, r: float, short_S: float, joint: float) -> tuple[float, f
 
     The short lies across the cell's terminals, the joint between them and the group.
     """
-    conductance = 1.0 + r * short_S
-    emf_seen = emf / conductance
-    return 1.0 / (joint + r / conductance), emf_seen
+    part = 1.0 / (1.0 + r * short_S)
+    return 1.0 / (joint + r * part), emf * part
 
 
 @kernel
-def reduce_group(first, last, emf_V, resistance_ohm, short_S, joint_ohm, joint_extra_ohm, bleed_S):
-    """Give the Norton conductance of one group and its open voltage."""
+def reduce_group(
+    first, last, emf_V, resistance_ohm, short_S, joint_ohm, joint_extra_ohm, bleed_S, seen, n_cells
+):
+    """Give the Norton conductance of one group and its open voltage.
+
+    `seen` keeps what the group sees of each cell for the way back: conductance, then voltage.
+    """
     conductance = bleed_S
     weighted = 0.0
     for c in range(first, last):
         g, e = branch(emf_V[c], resistance_ohm[c], short_S[c], joint_ohm + joint_extra_ohm[c])
+        seen[c] = g
+        seen[n_cells + c] = e
         conductance += g
         weighted += g * e
     return conductance, weighted / conductance
@@ -70,16 +76,14 @@ def reduce_group(first, last, emf_V, resistance_ohm, short_S, joint_ohm, joint_e
 
 @kernel
 def spread_group(
-    first, last, v_group, emf_V, resistance_ohm, short_S, joint_ohm, joint_extra_ohm,
+    first, last, v_group, short_S, joint_ohm, joint_extra_ohm, seen, n_cells,
     current_A, voltage_V, branch_A,
 ):  # fmt: skip
     """Write the currents and voltages of the cells of one group; return the sum of branches."""
     total = 0.0
     for c in range(first, last):
-        joint = joint_ohm + joint_extra_ohm[c]
-        g, e = branch(emf_V[c], resistance_ohm[c], short_S[c], joint)
-        i_branch = g * (e - v_group)
-        v = v_group + i_branch * joint
+        i_branch = seen[c] * (seen[n_cells + c] - v_group)
+        v = v_group + i_branch * (joint_ohm + joint_extra_ohm[c])
         branch_A[c] = i_branch
         voltage_V[c] = v
         current_A[c] = i_branch + short_S[c] * v
@@ -93,6 +97,7 @@ def solve(
     bleed_S, link_ohm, rack_path_ohm, rack_closed, link_companion_S, link_voltage_V, link_bleed_S,
     kind, demand,
     current_A, voltage_V, branch_A, group_voltage_V, rack_voltage_V, rack_current_A, bus, scratch,
+    seen,
 ):  # fmt: skip
     """Solve the whole site for one step.
 
@@ -122,6 +127,7 @@ def solve(
     bus : float64 (4,), written
         Bus voltage [V], demand current [A], current into the capacitor [A], Kirchhoff residual [A].
     scratch : float64 (2 G + R,), written
+    seen : float64 (2 n,), written
 
     Returns
     -------
@@ -139,7 +145,7 @@ def solve(
             first = group * cells_per_group
             g, e = reduce_group(
                 first, first + cells_per_group, emf_V, resistance_ohm, short_S, joint_ohm,
-                joint_extra_ohm, bleed_S[group],
+                joint_extra_ohm, bleed_S[group], seen, len(branch_A),
             )  # fmt: skip
             scratch[group] = g
             scratch[n_groups + group] = e
@@ -168,8 +174,8 @@ def solve(
             v_group = scratch[n_groups + group] - i_rack / scratch[group]
             first = group * cells_per_group
             total = spread_group(
-                first, first + cells_per_group, v_group, emf_V, resistance_ohm, short_S, joint_ohm,
-                joint_extra_ohm, current_A, voltage_V, branch_A,
+                first, first + cells_per_group, v_group, short_S, joint_ohm, joint_extra_ohm,
+                seen, len(branch_A), current_A, voltage_V, branch_A,
             )  # fmt: skip
             residual = max(residual, abs(total - bleed_S[group] * v_group - i_rack))
             group_voltage_V[group] = v_group

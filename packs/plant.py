@@ -137,6 +137,7 @@ class Plant:
         self._path_ohm = np.zeros(racks)
         self._bleed_S = np.zeros(groups)
         self._scratch = np.zeros(2 * groups + racks)
+        self._seen = np.zeros(2 * n)
         self._cell_extra_W = np.zeros(n)
         self._busbar_W = np.zeros(groups)
         self._heat_scratch = np.zeros(n)
@@ -327,6 +328,7 @@ class Plant:
             wiring.link_capacitance_F / step_s, self._link_before_V, 1.0 / wiring.link_bleed_ohm,
             kind, demand, c.current_A, c.voltage_V, net.branch_A, net.group_voltage_V,
             net.rack_voltage_V, net.rack_current_A, net.bus, self._scratch,
+            self._seen,
         )  # fmt: skip
 
     def advance_cells(self, step_s: float) -> None:

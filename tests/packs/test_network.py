@@ -55,6 +55,7 @@ class Site:
             self.extra_ohm, self.bleed_S, self.link_ohm, self.path_ohm, self.closed,
             self.companion_S, self.link_V, self.link_bleed_S, kind, demand,
             *(self.out[name] for name in shapes), self.out["bus"], np.zeros(2 * groups + racks),
+            np.zeros(2 * n),
         )  # fmt: skip
 
     def losses_W(self):

@@ -46,7 +46,7 @@ class Group:
             n, np.array([0, 1]), self.emf_V, self.r_ohm, zeros, self.joint_ohm, zeros,
             np.zeros(1), 0.0, np.zeros(1), one.astype(np.int64), 0.0, 0.0, 0.0,
             network.CURRENT, current_A, self.i_A, self.v_V, zeros.copy(), self.group_V,
-            np.zeros(1), np.zeros(1), self.bus, np.zeros(3),
+            np.zeros(1), np.zeros(1), self.bus, np.zeros(3), np.zeros(2 * n),
         )  # fmt: skip
         assert status == network.SOLVED
         self.model.advance(*arguments, self.i_A, self.v_V, self.heat_W)
