@@ -178,6 +178,8 @@ class Plant:
         add("plant", "running", integer=True)
         add("plant", "ambient_K", unit="K", initial=self.spec.initial_temperature_K)
         add("plant", "inlet_K", unit="K", initial=self.spec.initial_temperature_K)
+        insulation_ohm = self.spec.wiring.insulation_ohm
+        add("plant", "insulation_ohm", (racks,), unit="ohm", initial=insulation_ohm)
         add("plant", "step_ticks", integer=True, initial=-1)
         add("plant", "refresh_at", integer=True)
         add("plant", "alert_until", integer=True)

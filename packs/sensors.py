@@ -141,6 +141,8 @@ class Sensors:
         Where each kind sits in the flat arrays.
     temperature_cell : int64 (T,)
         The cell that each thermistor sits at.
+    truth : float64 (n,)
+        What the sensors measure; the engine gathers it before it calls `sense`.
     period_ticks : int
         Sampling is due at multiples of this at most [ms].
     """
@@ -174,7 +176,7 @@ class Sensors:
             [1 + round(specs[k][0].delay_s / specs[k][0].period_s) for k in KINDS], dtype=np.int64
         )
         self._constants: tuple[Any, ...] = self._draw(specs, seed)
-        self._truth = np.zeros(self.n)
+        self.truth = np.zeros(self.n)
 
     def _draw(
         self, specs: dict[str, tuple[SensorSpec, int]], seed: int
@@ -206,19 +208,15 @@ class Sensors:
         add("sensors", "valid", (self.n,), integer=True)
         add("sensors", "sampled_at", (self.n,), integer=True)
 
-    def truth(self, kind: str) -> Floats:
-        """Return the writable part of the truth vector that one kind measures."""
-        return self._truth[self.slices[kind]]
-
     def settle(self, view: Any) -> None:
         """Start every lag at the present truth."""
-        view.lagged[...] = self._truth
+        view.lagged[...] = self.truth
 
     def sense(self, tick: int, view: Any, overlay: Any) -> None:
         """Sample all kinds that are due, from the truth written before."""
         keep, gain, offset, noise, resolution, keys = self._constants
         sample(
-            tick, self._first, self._period, self._slots, self._truth, keep, gain, offset, noise,
+            tick, self._first, self._period, self._slots, self.truth, keep, gain, offset, noise,
             resolution, keys, overlay.sensor_offset, overlay.sensor_stuck, overlay.sensor_lost,
             view.lagged, view.line, view.count, view.value, view.valid, view.sampled_at,
         )  # fmt: skip

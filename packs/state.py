@@ -95,6 +95,17 @@ class State:
         """Return every field by its full name, as a live view."""
         return dict(self._named)
 
+    def places(self, array: NDArray[Any]) -> Ints:
+        """Return where the entries of a contiguous float64 view sit in `floats`.
+
+        With the places of many views in one index array, all are gathered in one call.
+        """
+        offset = array.ctypes.data - self.floats.ctypes.data
+        inside = 0 <= offset <= self.floats.nbytes - array.nbytes
+        if array.dtype != np.float64 or not inside or not array.flags.c_contiguous:
+            raise ValueError("not a contiguous float64 view of this state's buffer")
+        return offset // array.itemsize + np.arange(array.size, dtype=np.int64)
+
     def layout(self) -> list[tuple[str, tuple[int, ...], bool]]:
         """Return (full name, shape, is integer) of every field in the order of the buffers."""
         return [(k, a.shape, a.dtype == np.int64) for k, a in self._named.items()]

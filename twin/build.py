@@ -184,8 +184,7 @@ def _settle(engine: Engine, scenario: Scenario) -> None:
     """Bring plant, sensors and ledger to rest at time 0."""
     engine.plant.control.ambient_K[0] = engine.site.ambient_K
     engine.plant.rest(scenario.step)
-    for target, source, index in engine.truth_sources:
-        target[:] = source if index is None else source[index]
+    engine.look()
     engine.sensors.settle(engine.state.view("sensors"))
     engine.ledger.open()
 

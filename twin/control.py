@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from controllers.exchange import mean_of, zero_bad_limits
 from controllers.ports import (
     Alarm,
     BmsCommand,
@@ -163,11 +164,7 @@ class BmsPort:
         out = self.out
         self._write(command)
         out.commanded_at[0] = tick
-        bad = 0
-        if not (out.limit_A.min() >= 0.0 and out.limit_A.max() < np.inf):  # catches NaN too
-            wrong = ~(out.limit_A >= 0.0) | np.isinf(out.limit_A)
-            out.limit_A[wrong] = 0.0
-            bad = int(wrong.sum())
+        bad = zero_bad_limits(out.limit_A.reshape(-1))
         if bool(bad) != bool(out.bad_limits[0]):
             self._emit(_bad_limits(tick, bad))
         out.bad_limits[0] = bad
@@ -251,10 +248,9 @@ class EmsPort:
         inputs.bus_voltage_V = bus_V
         inputs.voltage_min_V, inputs.voltage_max_V = self._plausible(bus_V)
         inputs.is_connected = any(minus and plus for minus, _, plus in bms.coil.tolist())
-        n_groups = self._pack.n_groups
-        inputs.soc = float(bms.soc.sum()) / n_groups
-        inputs.soc_std = float(bms.soc_std.sum()) / n_groups
-        inputs.soh = float(bms.soh.sum()) / n_groups
+        inputs.soc = mean_of(bms.soc)
+        inputs.soc_std = mean_of(bms.soc_std)
+        inputs.soh = mean_of(bms.soh)
         inputs.usable_discharge_J = float(bms.usable_discharge_J[0])
         inputs.usable_charge_J = float(bms.usable_charge_J[0])
         inputs.request = int(bms.request[0])  # type: ignore[assignment]  # an IntEnum's value

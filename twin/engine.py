@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from controllers.ports import BmsCommand, EmsCommand, EmsMode
 from packs.plant import Notice, Plant
-from packs.sensors import Sensors
+from packs.sensors import KINDS, Sensors
 from packs.state import State
 from twin.control import BmsPort, EmsPort
 from twin.faults import FaultInjector
@@ -92,7 +92,7 @@ class Engine:
         self.events: list[Event] = []
         self._sensors_view = state.view("sensors")
         self._engine_view = state.view("engine")
-        self.truth_sources = _truth_sources(plant, sensors)
+        self._places = _places_of_truth(plant, sensors, state)
 
     def cell_soc(self) -> NDArray[np.float64]:
         """Return the true state of charge of every cell now, float64 (n_cells,)."""
@@ -167,13 +167,13 @@ class Engine:
                 )
             )
 
+    def look(self) -> None:
+        """Gather the true value that each sensor measures."""
+        np.take(self.state.floats, self._places, out=self.sensors.truth, mode="clip")
+
     def sense(self, tick: int) -> None:
         """Turn truth into measurements."""
-        for target, source, index in self.truth_sources:
-            if index is None:
-                target[:] = source
-            else:
-                target[:] = source[index]
+        self.look()
         self.sensors.sense(tick, self._sensors_view, self.plant.overlay)
 
     def run_bms(self, tick: int, command: BmsCommand | None) -> None:
@@ -335,28 +335,24 @@ NOTICE_TEXT = {
 }
 
 
-def _truth_sources(plant: Plant, sensors: Sensors) -> list[tuple[Any, Any, Any]]:
-    """Return (target, source, index or None) of every kind of sensor."""
+def _places_of_truth(plant: Plant, sensors: Sensors, state: State) -> NDArray[np.int64]:
+    """Return where in the state's buffer each sensor's true value sits, sensor by sensor."""
     net, heat, control = plant.network, plant.heat, plant.control
-    racks = plant.topology.n_racks
-    everywhere = np.zeros(racks, dtype=np.int64)
-    bus = np.zeros(1, dtype=np.int64)
-    insulation = np.full(racks, plant.spec.wiring.insulation_ohm)
-    sources: dict[str, tuple[Any, Any]] = {
-        "group_voltage_V": (net.group_voltage_V, None),
-        "temperature_K": (plant.cells.temperature_K, sensors.temperature_cell),
-        "rack_current_A": (net.rack_current_A, None),
-        "rack_current_b_A": (net.rack_current_A, None),
-        "rack_voltage_V": (net.rack_voltage_V, None),
-        "bus_voltage_V": (net.bus, bus),
-        "coolant_inlet_K": (control.inlet_K, everywhere),
-        "coolant_outlet_K": (heat.outlet_K, None),
-        "ambient_K": (control.ambient_K, None),
-        "insulation_ohm": (insulation, None),
+    inlet = np.repeat(state.places(control.inlet_K), plant.topology.n_racks)
+    places = {
+        "group_voltage_V": state.places(net.group_voltage_V),
+        "temperature_K": state.places(plant.cells.temperature_K)[sensors.temperature_cell],
+        "rack_current_A": state.places(net.rack_current_A),
+        "rack_current_b_A": state.places(net.rack_current_A),
+        "rack_voltage_V": state.places(net.rack_voltage_V),
+        "bus_voltage_V": state.places(net.bus)[:1],
+        "coolant_inlet_K": inlet,
+        "coolant_outlet_K": state.places(heat.outlet_K),
+        "ambient_K": state.places(control.ambient_K),
+        "insulation_ohm": state.places(control.insulation_ohm),
     }
-    return [
-        (sensors.truth(kind), *sources[kind]) for kind in sources if len(sensors.truth(kind)) > 0
-    ]
+    fitted = {kind: at.stop > at.start for kind, at in sensors.slices.items()}
+    return np.concatenate([places[kind] for kind in KINDS if fitted[kind]])
 
 
 def seconds_to_ticks(seconds: float) -> int:
