@@ -43,6 +43,8 @@ class CellModel(Protocol):
         Fields of one block; the buffer holds ``blocks_for(n_cells) * n_fields * 32`` numbers.
     heat_capacity_J_per_K : float
         Of one cell [J/K].
+    forkable : bool
+        Nothing but the buffer is remembered between two steps.
     energy_closure : str
         ``state`` when stored energy is a function of state, ``path`` when only of the path.
     """
@@ -50,6 +52,7 @@ class CellModel(Protocol):
     n_cells: int
     n_fields: int
     heat_capacity_J_per_K: float
+    forkable: bool
     energy_closure: str
 
     def init(

@@ -36,6 +36,7 @@ class EcmModel:
     """
 
     n_fields = N_FIELDS
+    forkable = True
     energy_closure = "state"
 
     def __init__(self, params: EcmParams, n_cells: int) -> None:

@@ -27,7 +27,9 @@ class BalancingOptions(BaseModel):
     quantity : {'voltage', 'soc'}
         What is levelled.
     threshold_V, hysteresis_V : float
-        Start above the lowest by the first, stop at the second [V] (usual 5-10 mV; fx demo 0.2 V).
+        Start above the lowest by the first, stop at the second [V]. The
+        lowest and highest of 120 sensors of 2.5 mV lie 12 mV apart with equal cells: below some
+        30 mV voltage balancing levels the errors of its sensors (fx demo 0.2 V).
     threshold_soc, hysteresis_soc : float
     rest_s : float
         How long the current must have been small [s].
@@ -43,12 +45,12 @@ class BalancingOptions(BaseModel):
 
     enabled: bool = True
     quantity: Literal["voltage", "soc"] = "voltage"
-    threshold_V: float = Field(default=0.010, gt=0.0)
-    hysteresis_V: float = Field(default=0.005, gt=0.0)
+    threshold_V: float = Field(default=0.030, gt=0.0)
+    hysteresis_V: float = Field(default=0.020, gt=0.0)
     threshold_soc: float = Field(default=0.02, gt=0.0)
     hysteresis_soc: float = Field(default=0.01, gt=0.0)
     rest_s: float = Field(default=60.0, ge=0.0)
-    rest_c_rate: float = Field(default=0.05, gt=0.0)
+    rest_c_rate: float = Field(default=0.02, gt=0.0)
     floor_V: float | None = Field(default=None, gt=0.0)
     temperature_max_K: float = Field(default=318.15, gt=200.0)
 

@@ -26,18 +26,21 @@ N_RACK_ROWS = 20
 HOLD_S = 1.5  # assumed: bridges slow sampling; foxBMS 2 v1.11 calls voltages stale after 250 ms
 TEMPERATURE_HOLD_S = 10.0  # assumed: temperatures of cells move slowly
 RATE_TIME_S = 5.0  # assumed: memory of the heating rate; 0.2 K noise gives 0.04 K/s
-NEVER_S = 1e9  # age of what has never been seen
+LONGEST_S = 1e9  # ages stop growing here
 
 
 @kernel
 def bridge(value, is_valid, age_s, held, held_age_s, elapsed_s, hold_s):
     """Return the value to use now, the value to hold, and its age.
 
-    A fresh value is taken; else the held one is used until it is `hold_s` old, then NaN.
+    A fresh value is taken; else the held one is used until it is `hold_s` old, then NaN. Before
+    the first step the age is NaN: a sensor that has not spoken yet is lost from power-on.
     """
+    if math.isnan(held_age_s):
+        held_age_s = 0.0
     if is_valid and math.isfinite(value) and age_s <= hold_s:
         return value, value, 0.0
-    held_age_s = min(held_age_s + elapsed_s, NEVER_S)
+    held_age_s = min(held_age_s + elapsed_s, LONGEST_S)
     if held_age_s <= hold_s:
         return held, held, held_age_s
     return math.nan, held, held_age_s
@@ -140,7 +143,7 @@ def condition_sensors(
     rack_rows[T_FOUND, :] = 0.0
     gain = 1.0 - math.exp(-elapsed_s / RATE_TIME_S)
     for k in range(len(temperature_K)):
-        was_lost = memory[1, k] > TEMPERATURE_HOLD_S
+        was_lost = memory[1, k] > TEMPERATURE_HOLD_S or math.isnan(memory[2, k])
         t, memory[0, k], held_age = bridge(
             value[k], valid[k], age_s[k], memory[0, k], memory[1, k], elapsed_s, TEMPERATURE_HOLD_S
         )
@@ -238,14 +241,14 @@ class Conditioning:
     def __init__(self, pack: PackMap, step_s: float, quantity: dict[str, Floats]) -> None:
         n_groups, n_sensors = pack.n_groups, pack.n_temperatures
         self.fields = (
-            FieldSpec(name="held_voltage", shape=(2, n_groups), unit="V, s", initial=NEVER_S),
+            FieldSpec(name="held_voltage", shape=(2, n_groups), unit="V, s", initial=math.nan),
             FieldSpec(
                 name="held_temperature",
                 shape=(3, max(n_sensors, 1)),
                 unit="K, s, K",
-                initial=NEVER_S,
+                initial=math.nan,
             ),
-            FieldSpec(name="held_current", shape=(2, pack.n_racks), unit="A, s", initial=NEVER_S),
+            FieldSpec(name="held_current", shape=(2, pack.n_racks), unit="A, s", initial=math.nan),
         )
         self._pack, self._quantity = pack, quantity
         self._hold_s = max(HOLD_S, 2.5 * step_s)

@@ -23,6 +23,9 @@ from controllers.ports import (
 )
 
 STALE_S = 3.0  # older limits count as zero (the engine enforces it too)
+STANDBY_PART = 0.01
+"""What a PCS draws by itself, as a part of its rating: kept free below a discharge limit (assumed;
+the median of large inverters in the CEC list is 0.44 %)."""
 HORIZONS_S = (0.0, 2.0, 10.0, 30.0)  # fixed by `BmsCommand`
 Strategy = Literal["follow", "self_consumption", "peak_shaving", "self_consumption+peak_shaving"]
 
@@ -130,7 +133,9 @@ class SimpleEms:
             return command
         command.mode = EmsMode.RUN
         wish_W, reason = self._wish(inputs)
-        command.power_W, command.reason = self._narrow(wish_W, reason, inputs)
+        command.power_W, command.reason, rests = self._narrow(wish_W, reason, inputs)
+        if rests:
+            command.mode = EmsMode.HOLD
         return command
 
     def _blocked(self, inputs: EmsInputs) -> str:
@@ -143,13 +148,17 @@ class SimpleEms:
             return "limits are stale"
         return ""
 
-    def _narrow(self, wish_W: float, reason: str, inputs: EmsInputs) -> tuple[float, str]:
-        """Move the wish into the permitted range; return it with the rule that bound it."""
+    def _narrow(self, wish_W: float, reason: str, inputs: EmsInputs) -> tuple[float, str, bool]:
+        """Move the wish into the permitted range; return it with the rule that bound it.
+
+        The last says that nothing may flow out: a running PCS would draw its standby power.
+        """
         n = self._n_horizons
         charge_A = min(inputs.charge_limit_A[:n].tolist())
         discharge_A = min(inputs.discharge_limit_A[:n].tolist())
         # An unknown limit or voltage makes these NaN, and `not x > 0` turns that into zero.
-        high_W = discharge_A * inputs.voltage_min_V * self.options.efficiency
+        high_W = discharge_A * inputs.voltage_min_V
+        high_W -= max((1.0 - self.options.efficiency) * high_W, STANDBY_PART * inputs.pcs_rated_W)
         low_W = -charge_A * inputs.voltage_min_V
         high_why, low_why = "discharge limit of the BMS", "charge limit of the BMS"
         if not high_W > 0.0:
@@ -165,12 +174,12 @@ class SimpleEms:
         if self._reserve > 0.0 and not inputs.soc > self._floor(inputs):
             high_W, high_why = 0.0, "reserve"
         if not math.isfinite(wish_W):
-            return 0.0, f"unknown {reason}"
+            return 0.0, f"unknown {reason}", True
         if wish_W > high_W:
-            return high_W, high_why
+            return high_W, high_why, high_W == 0.0
         if wish_W < low_W:
-            return low_W, low_why
-        return wish_W, reason
+            return low_W, low_why, low_W == 0.0 and high_W == 0.0
+        return wish_W, reason, wish_W == 0.0 and high_W == 0.0
 
     def _floor(self, inputs: EmsInputs) -> float:
         """Return the lowest soc to discharge to; in the combination a peak may go below."""

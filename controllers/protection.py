@@ -21,7 +21,6 @@ from controllers.ports import Alarm, AlarmScope, FieldSpec, Floats, Ints, PackMa
 
 # Columns of the integer half of the compiled table.
 START, COUNT, ABOVE, UP, HOLD, LATCHES, GATE, FIRST, SEVERITY, TAKES = range(10)
-MAX_TRANSITIONS = 512  # alarms per step; more of them come one step later
 
 
 @kernel
@@ -94,9 +93,6 @@ def evaluate(quantity, rows, bounds, memory, busy, component_rack, direction, re
                 is_beyond, is_within, state, count, rows[row, UP], rows[row, HOLD], latches, reset
             )
             if (new > 0) != (state > 0):
-                if n_found == transitions.shape[0]:
-                    n_busy += 1
-                    continue
                 transitions[n_found, 0] = row
                 transitions[n_found, 1] = k
                 transitions[n_found, 2] = 1 if new > 0 else 0
@@ -192,7 +188,7 @@ class Protection:
             FieldSpec(name="alarm_memory", shape=(2, len(self._component_rack)), integer=True),
             FieldSpec(name="alarm_busy", shape=(len(rows),), integer=True),
         )
-        self._transitions = np.zeros((MAX_TRANSITIONS, 3), dtype=np.int64)
+        self._transitions = np.zeros((len(self._component_rack), 3), dtype=np.int64)
         self.verdict = np.zeros((3, pack.n_racks))
 
     def step(self, rack_rows: Floats, reset: bool, view: Any) -> list[Alarm]:

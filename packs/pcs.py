@@ -18,7 +18,12 @@ OFF, RUN, FAULT = 0, 1, 2
 
 @runtime_checkable
 class Pcs(Protocol):
-    """The contract of a PCS plug-in; the factory is called as ``Factory(spec)``."""
+    """The contract of a PCS plug-in; the factory is called as ``Factory(spec)``.
+
+    `forkable` says that between two steps it remembers nothing but what it declared.
+    """
+
+    forkable: bool
 
     def declare(self, schema: Schema) -> None:
         """Declare memory of the owner ``pcs``: `ac_power_W`, `dc_power_W`, `loss_W`, `state`."""
@@ -57,6 +62,8 @@ class ReferencePcs:
     The set-point is held to the rated power; below the DC voltage floor the PCS switches off
     and comes back by itself when the voltage does.
     """
+
+    forkable = True
 
     def __init__(self, spec: PcsSpec) -> None:
         if not spec.rated_W > 0.0:

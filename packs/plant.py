@@ -183,6 +183,7 @@ class Plant:
         add("plant", "step_ticks", integer=True, initial=-1)
         add("plant", "refresh_at", integer=True)
         add("plant", "alert_until", integer=True)
+        add("plant", "out_of_range", integer=True)
         declare_switchgear(schema, racks)
         self.converter.declare(schema)
 
@@ -253,10 +254,19 @@ class Plant:
         temperature_K, n = self.cells.temperature_K, self.topology.n_cells
         temperature_K[n:] = temperature_K[n - 1]  # padding lanes repeat the last cell
         status = self.model.refresh(self.cells.lanes, temperature_K, step_s)
-        if status & OUT_OF_RANGE:
-            self.notices.append(
-                Notice(code="table_range", scope="site", component=-1, value=math.nan, limit=0.0)
-            )
+        if status & OUT_OF_RANGE or control.out_of_range[0] > 0:
+            self._count_out_of_range()
+
+    def _count_out_of_range(self) -> None:
+        """Note when the number of cells beyond their tables changes."""
+        beyond = np.flatnonzero(self.model.field(self.cells.lanes, "validity"))
+        if len(beyond) == self.control.out_of_range[0]:
+            return
+        self.control.out_of_range[0] = len(beyond)
+        cell = int(beyond[0]) if len(beyond) else -1
+        self.notices.append(
+            Notice(code="table_range", scope="cell", component=cell, value=len(beyond), limit=0.0)
+        )
 
     def port(self, step_s: float) -> None:
         """Ask every cell for its end-of-step line."""

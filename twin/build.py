@@ -27,7 +27,8 @@ from packs.spec import (
 from packs.state import Schema
 from packs.topology import Topology, build_topology
 from twin.control import BmsPort, EmsPort, declare_commands
-from twin.engine import NOTICES, Clock, Engine, seconds_to_ticks
+from twin.converter import PcsPort
+from twin.engine import REPEATING, Clock, Engine, seconds_to_ticks
 from twin.faults import FaultInjector
 from twin.ledger import Ledger
 from twin.registry import resolve
@@ -77,7 +78,7 @@ def build(scenario: Scenario | str | Path) -> Engine:
     injector.declare(schema)
     ledger = Ledger(parts.plant)
     ledger.declare(schema)
-    schema.add("engine", "noticed_at", (len(NOTICES),), integer=True, initial=-1)
+    schema.add("engine", "noticed_at", (len(REPEATING),), integer=True, initial=-1)
     schema.add("engine", "decided_at", integer=True, initial=-1)
     state = schema.build()
     parts.plant.bind(state)
@@ -88,7 +89,12 @@ def build(scenario: Scenario | str | Path) -> Engine:
 
 
 class Parts:
-    """The plug-ins and constants of a scenario; raises with every problem at once."""
+    """The plug-ins and constants of a scenario; raises with every problem at once.
+
+    `engine` is set when the parts have been put together.
+    """
+
+    engine: Engine
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
@@ -114,7 +120,8 @@ class Parts:
         self.bms = self._try("bms.options", factories["bms"], self.pack, _options(scenario.bms))
         self.ems = self._try("ems.options", factories["ems"], self.pack, _options(scenario.ems))
         self._stop_if_wrong()
-        self.plant = Plant(spec, self.topology, model, converter, scenario.seed)
+        self.converter = PcsPort(converter, lambda why: self.engine.lose_pcs(why))
+        self.plant = Plant(spec, self.topology, model, self.converter, scenario.seed)
         self.plant.cell_voltage_max_V = params.voltage_max_V
 
     def _try(self, key: str, make: Callable[..., Any], *arguments: Any) -> Any:
@@ -156,9 +163,11 @@ def _assemble(
     """Wire controllers, faults and clock to the built state."""
     environment = build_environment(scenario)
     bms_port = BmsPort(parts.bms, parts.pack, parts.sensors, lambda event: engine.emit(event))
+    rated_W, offset_s = scenario.pcs.rated_power, scenario.utc_offset_s
     ems_port = EmsPort(
-        parts.ems, parts.pack, scenario.pcs.rated_power, lambda event: engine.emit(event)
-    )
+        parts.ems, parts.pack, rated_W, offset_s, lambda event: engine.emit(event),
+        lambda reasons: engine.tell_reasons(reasons),
+    )  # fmt: skip
     bms_port.bind(
         state.view("bms"), state.view("sensors"), state.view("switchgear"), state.view("ems")
     )
@@ -176,6 +185,7 @@ def _assemble(
         state=state,
         recorder=NullRecorder(),
     )
+    parts.engine = engine
     injector.bind(state.view("faults"), state.view("overlay"), watched(engine))
     return engine
 
@@ -327,7 +337,7 @@ def pack_map(
         temperature_rack=topology.group_rack[at],
         rack_first_group=topology.rack_first_group.copy(),
         rating=CellRating(
-            capacity_As=params.capacity_As,
+            capacity_As=round(params.capacity_As / 360.0) * 360.0,  # data sheets round to 0.1 Ah
             voltage_min_V=params.voltage_min_V,
             voltage_max_V=params.voltage_max_V,
             charge_current_max_A=params.charge_current_max_A,

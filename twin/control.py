@@ -8,6 +8,7 @@ says why, and the run goes on.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -66,7 +67,7 @@ def declare_commands(schema: Schema, pack: PackMap) -> None:
     add("bms", "alarms", (len(Severity),), integer=True)
     add("ems", "power_W", unit="W")
     add("ems", "reactive_var", unit="var")
-    for name in ("mode", "heartbeat", "lost", "reason"):
+    for name in ("mode", "heartbeat", "lost", "reason", "bad_power"):
         add("ems", name, integer=True)
     for name in ("reserve_soc", "pre_cool"):
         add("ems", name)
@@ -211,7 +212,15 @@ class BmsPort:
 class EmsPort:
     """Hands limits, status and site to the EMS and its command to the state."""
 
-    def __init__(self, ems: Any, pack: PackMap, pcs_rated_W: float, emit: Emit) -> None:
+    def __init__(
+        self,
+        ems: Any,
+        pack: PackMap,
+        pcs_rated_W: float,
+        utc_offset_s: float,
+        emit: Emit,
+        on_reason: Callable[[dict[int, str]], None],
+    ) -> None:
         self.ems = ems
         self._pack = pack
         self._emit = emit
@@ -221,8 +230,9 @@ class EmsPort:
         groups = int(np.diff(pack.rack_first_group).max())
         self._floor_V = groups * pack.rating.voltage_min_V
         self._ceiling_V = groups * pack.rating.voltage_max_V
-        self.inputs = EmsInputs(pcs_rated_W=pcs_rated_W)
+        self.inputs = EmsInputs(pcs_rated_W=pcs_rated_W, utc_offset_s=utc_offset_s)
         self.reasons: dict[int, str] = {}
+        self._on_reason = on_reason
 
     def bind(self, out: Any, bms_out: Any, sensors_view: Any, bus: int) -> None:
         """Take the views on the commands in force and on the bus voltage as measured."""
@@ -277,33 +287,40 @@ class EmsPort:
         try:
             with self._watchdog:
                 command = self.ems.step(message.time_s, message, self._view)
-            self.accept(command)
+            self.accept(command, tick)
         except Exception as error:  # any defect of a plug-in is a lost controller
-            self.accept(EmsCommand(mode=EmsMode.STOP, reason="EMS lost"))
+            self.accept(EmsCommand(mode=EmsMode.STOP, reason="EMS lost"), tick)
             self.out.lost[0] = 1
             self._emit(
                 Event(
                     time_s=tick / 1000.0,
                     source="engine",
                     code="ems_lost",
-                    severity="stop",
+                    severity="open",
                     transition="came",
-                    text=f"the EMS failed ({type(error).__name__}: {error}); the PCS stops",
+                    text=f"the EMS failed ({type(error).__name__}: {error}); the PCS stops and "
+                    "contactors open and stay open",
                 )
             )
 
-    def accept(self, command: EmsCommand) -> None:
+    def accept(self, command: EmsCommand, tick: int) -> None:
         """Put a command in force; a power that is no number counts as zero."""
         out = self.out
         power = float(command.power_W)
-        out.power_W[0] = power if np.isfinite(power) else 0.0
+        bad = not math.isfinite(power)
+        out.power_W[0] = 0.0 if bad else power
+        if bad != bool(out.bad_power[0]):
+            self._emit(_bad_power(tick, power))
+        out.bad_power[0] = bad
         out.reactive_var[0] = command.reactive_var
         out.mode[0] = command.mode
         out.reserve_soc[0] = command.reserve_soc
         out.pre_cool[0] = command.pre_cool
         out.heartbeat[0] = command.heartbeat
         code = zlib.crc32(command.reason.encode()) & 0x7FFFFFFF
-        self.reasons.setdefault(code, command.reason)
+        if code not in self.reasons:
+            self.reasons[code] = command.reason
+            self._on_reason(self.reasons)
         out.reason[0] = code
 
 
@@ -318,4 +335,18 @@ def _bad_limits(tick: int, count: int) -> Event:
         text=f"{count} limits of the BMS are NaN, infinite or negative and count as zero"
         if count
         else "the limits of the BMS are numbers again",
+    )
+
+
+def _bad_power(tick: int, power: float) -> Event:
+    bad = not math.isfinite(power)
+    return Event(
+        time_s=tick / 1000.0,
+        source="engine",
+        code="ems_power_not_finite",
+        severity="stop",
+        transition="came" if bad else "went",
+        text=f"the EMS asks for {power} W, which counts as zero"
+        if bad
+        else "the EMS asks for a number again",
     )

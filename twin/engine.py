@@ -92,12 +92,17 @@ class Engine:
         self.events: list[Event] = []
         self._sensors_view = state.view("sensors")
         self._engine_view = state.view("engine")
+        self._all_open = np.zeros_like(bms_port.out.coil)
         self._places = _places_of_truth(plant, sensors, state)
 
     def cell_soc(self) -> NDArray[np.float64]:
         """Return the true state of charge of every cell now, float64 (n_cells,)."""
         self.ledger.observe()
         return self.ledger.soc.copy()
+
+    def tell_reasons(self, reasons: Mapping[int, str]) -> None:
+        """Write what the codes of ``ems/reason`` mean, as soon as there is a new one."""
+        self.recorder.attributes({"ems_reasons": {str(k): v for k, v in reasons.items()}})
 
     def emit(self, event: Event) -> None:
         """Note an event."""
@@ -189,15 +194,29 @@ class Engine:
         """Ask the EMS, or take the command from outside."""
         port = self.ems_port
         if command is not None:
-            port.accept(command)
+            port.accept(command, tick)
             return
         power = float(self.plant.pcs_view.ac_power_W[0])
         port.run(tick, port.fill(tick, self.clock.unix_start_s, self.site, power))
 
+    def lose_pcs(self, why: str) -> None:
+        """Take note that the PCS failed: no power any more, and contactors open."""
+        self.emit(
+            Event(
+                time_s=self.tick / 1000.0,
+                source="engine",
+                code="pcs_lost",
+                severity="open",
+                transition="came",
+                text=f"the PCS failed ({why}); it takes no power, contactors open and stay open",
+            )
+        )
+
     def actuate(self, tick: int) -> None:
-        """Hand the commands in force to the plant."""
+        """Hand the commands in force to the plant; without EMS or PCS every contactor opens."""
         plant, bms, ems = self.plant, self.bms_port.out, self.ems_port.out
-        plant.switchgear.command(bms.coil, tick)
+        lost = self.ems_port.out.lost[0] or plant.pcs_view.lost[0]
+        plant.switchgear.command(self._all_open if lost else bms.coil, tick)
         plant.network.bleed[:] = bms.bleed
         plant.control.setpoint_W[0] = ems.power_W[0]
         plant.control.running[0] = ems.mode[0] in RUNNING
@@ -239,12 +258,11 @@ class Engine:
 
     def _report(self, tick: int) -> None:
         """Turn the plant's notices into events; a state that is no number stops the run."""
-        active = set()
         for notice in self.plant.notices:
-            active.add(notice.code)
             if notice.code == "not_finite":
                 raise StepError(self._not_finite(tick, notice.component))
-            self._emit_notice(tick, notice)
+            if notice.code not in REPEATING or self._is_news(tick, notice):
+                self.emit(self._event_of(tick, notice))
         self.plant.notices.clear()
 
     def _not_finite(self, tick: int, cell: int) -> str:
@@ -256,29 +274,31 @@ class Engine:
             "number; the file keeps everything before it"
         )
 
-    def _emit_notice(self, tick: int, notice: Notice) -> None:
-        """Emit a notice once in `NOTICE_PAUSE_TICKS` per code: it may come with every step."""
-        k = NOTICES.index(notice.code)
-        last = self._engine_view.noticed_at
-        if last[k] >= 0 and tick - last[k] < NOTICE_PAUSE_TICKS:
-            last[k] = tick
-            return
-        last[k] = tick
-        where = f"rack {notice.component + 1}" if notice.scope == "rack" else "site"
-        self.emit(
-            Event(
-                time_s=tick / 1000.0,
-                source="plant",
-                code=notice.code,
-                severity="open" if notice.code == "fuse_blown" else "warning",
-                transition="came",
-                component=where,
-                value=notice.value,
-                limit=notice.limit,
-                text=NOTICE_TEXT[notice.code].format(
-                    where=where, value=notice.value, limit=notice.limit
-                ),
-            )
+    def _is_news(self, tick: int, notice: Notice) -> bool:
+        """Say whether a notice that may come with every step has been away for a while."""
+        k = REPEATING.index(notice.code)
+        last = int(self._engine_view.noticed_at[k])
+        self._engine_view.noticed_at[k] = tick
+        return last < 0 or tick - last >= NOTICE_PAUSE_TICKS
+
+    def _event_of(self, tick: int, notice: Notice) -> Event:
+        where = "site"
+        if notice.scope == "rack":
+            where = f"rack {notice.component + 1}"
+        elif notice.component >= 0:
+            where = self.plant.topology.cell_name(notice.component)
+        gone = notice.code == "table_range" and notice.value == 0.0
+        text = "every cell is inside its tables again" if gone else NOTICE_TEXT[notice.code]
+        return Event(
+            time_s=tick / 1000.0,
+            source="plant",
+            code=notice.code,
+            severity="open" if notice.code == "fuse_blown" else "warning",
+            transition="went" if gone else "came",
+            component=where,
+            value=notice.value,
+            limit=notice.limit,
+            text=text.format(where=where, value=notice.value, limit=notice.limit),
         )
 
     # --- whole states ---------------------------------------------------------------------------
@@ -320,15 +340,22 @@ class Engine:
     @property
     def is_forkable(self) -> bool:
         """Whether every plug-in declares all that it remembers."""
-        return bool(self.bms_port.bms.forkable) and bool(self.ems_port.ems.forkable)
+        plug_ins = (
+            self.bms_port.bms,
+            self.ems_port.ems,
+            self.plant.converter,
+            self.plant.model,
+        )
+        return all(bool(getattr(plug_in, "forkable", False)) for plug_in in plug_ins)
 
 
-NOTICES = ("table_range", "power_infeasible", "pcs_overvoltage", "fuse_blown")
-"""Codes of the plant's notices that become events."""
+REPEATING = ("power_infeasible", "pcs_overvoltage")
+"""Notices of the plant that may come with every step."""
 NOTICE_PAUSE_TICKS = 60_000
-"""A notice that keeps coming is told again only after a pause of this length [ms]."""
+"""They are told again only after they have been away for so long [ms]."""
 NOTICE_TEXT = {
-    "table_range": "a cell is beyond its tables in soc or temperature; their edge values hold",
+    "table_range": "{value:.0f} cells are beyond their tables in soc or temperature, the first is "
+    "{where}; edge values hold",
     "power_infeasible": "the bus cannot give {value:.0f} W; the PCS tripped",
     "pcs_overvoltage": "the bus rose above {limit:.0f} V while charging; the PCS tripped",
     "fuse_blown": "the fuse of {where} blew at {value:.0f} A (rated {limit:.0f} A)",

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from packs.state import unpack
+from twin.answer_key import answer_key
 from twin.build import build
 from twin.channels import axes, channels
 from twin.engine import Engine, StepError
-from twin.faults import SENSOR_KINDS
-from twin.runfiles.layout import DiskFull, FaultRow
+from twin.runfiles.layout import DiskFull
 from twin.runfiles.recorder import Recorder
 from twin.runfiles.results import open_run
 from twin.scenarios.load import parse_scenario
@@ -85,6 +85,7 @@ def attach_file(
             "ems": engine.ems_port.ems.describe(),
             "parameters": _plant_facts(engine),
             "state_layout": json.dumps(layout),
+            "ems_reasons": {str(k): v for k, v in engine.ems_port.reasons.items()},
             **more,
         },
         axes=axes(engine.plant.topology, engine.sensors),
@@ -92,7 +93,7 @@ def attach_file(
         force=force,
         block_rows=block_rows,
     )
-    file.append_faults(answer_key(engine, scenario))
+    file.append_faults(answer_key(scenario))
     engine.recorder = Recorder(file, recorded, block_rows)
 
 
@@ -110,37 +111,6 @@ def _plant_facts(engine: Engine) -> dict[str, Any]:
         "cell_y_m": topology.cell_y_m.tolist(),
         "thermistor_cell": engine.sensors.temperature_cell.tolist(),
     }
-
-
-def answer_key(engine: Engine, scenario: Scenario) -> list[FaultRow]:
-    """Return what is injected, where and when; indices from 0."""
-    rows = []
-    for fault in scenario.faults:
-        at = getattr(fault, "at", None)
-        place = {k: getattr(at, k, None) for k in ("rack", "module", "group", "cell")}
-        name = ", ".join(f"{key} {value}" for key, value in place.items() if value is not None)
-        sizes = {
-            "internal_short": ("resistance", "ohm"),
-            "joint_resistance": ("resistance", "ohm"),
-            "sensor_offset": ("offset", ""),
-            "coolant_loss": ("remaining", "1"),
-        }
-        attribute, unit = sizes.get(fault.kind, ("", ""))
-        if fault.kind == "sensor_offset":
-            unit = SENSOR_KINDS[fault.channel].rpartition("_")[2]
-        rows.append(
-            FaultRow(
-                name=fault.name,
-                kind=fault.kind,
-                component=name or "site",
-                **{key: -1 if value is None else value - 1 for key, value in place.items()},
-                from_s=float("nan") if fault.from_ is None else fault.from_,
-                until_s=float("nan") if fault.until is None else fault.until,
-                magnitude=float(getattr(fault, attribute, float("nan"))),
-                unit=unit,
-            )
-        )
-    return rows
 
 
 def run(engine: Engine, until: int | None = None, progress: Progress | None = None) -> Outcome:
@@ -172,7 +142,6 @@ def run(engine: Engine, until: int | None = None, progress: Progress | None = No
     finally:
         attributes = {
             "end": datetime.now(UTC).isoformat(timespec="seconds"),
-            "ems_reasons": {str(k): v for k, v in engine.ems_port.reasons.items()},
         }
         engine.recorder.close(outcome.reason, outcome.code, attributes)
     return outcome

@@ -148,6 +148,10 @@ class Recorder:
         if len(self._events) >= MAX_PENDING_EVENTS:
             self.write()
 
+    def attributes(self, values: Mapping[str, Any]) -> None:
+        """Set root attributes of the file; they are committed with the current block."""
+        self.file.write_attributes(values)
+
     def fault_transition(self, time_s: float, fault: int, active: bool) -> None:
         """Note that fault number `fault` of ``/faults`` came (True) or went (False) at `time_s`."""
         self._transitions.append((time_s, fault, int(active)))
@@ -229,6 +233,9 @@ class NullRecorder:
 
     def event(self, event: Event) -> None:
         """Drop the event."""
+
+    def attributes(self, values: Mapping[str, Any]) -> None:
+        """Drop the attributes."""
 
     def fault_transition(self, time_s: float, fault: int, active: bool) -> None:
         """Drop the transition."""

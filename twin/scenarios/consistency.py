@@ -143,6 +143,43 @@ def _delays(parts: Parts) -> Iterator[Inconsistency]:
             yield path, f"{_show(delay)} is not a multiple of 1 ms, the simulator's clock"
 
 
+def _sensor_delays(parts: Parts) -> Iterator[Inconsistency]:
+    (sensors,) = parts.get("sensors")
+    for name, sensor in () if sensors is None else sensors:
+        if sensor is None or not sensor.delay:
+            continue
+        if not _is_whole(sensor.delay / sensor.period / 1000.0):
+            yield (
+                ("sensors", name, "delay"),
+                f"{_show(sensor.delay)} is not a multiple of the sensor's period "
+                f"({_show(sensor.period)})",
+            )
+
+
+def _thermistors(parts: Parts) -> Iterator[Inconsistency]:
+    sensors, site = parts.get("sensors", "site")
+    if sensors is None or site is None:
+        return
+    per_group = sensors.temperature.per == "group"
+    room = site.cells_per_group if per_group else site.groups_per_module
+    if sensors.temperature.count > room:
+        yield (
+            ("sensors", "temperature", "count"),
+            f"{sensors.temperature.count} thermistors do not fit: at most {room}, one for each "
+            f"{'cell of a group' if per_group else 'group of a module'}",
+        )
+
+
+def _bms_period(parts: Parts) -> Iterator[Inconsistency]:
+    (bms,) = parts.get("bms")
+    if bms is not None and bms.period > BMS_PERIOD_MAX_S:
+        yield (
+            ("bms", "period"),
+            f"{_show(bms.period)} is too long: limits older than 3 s count as zero; expected at "
+            f"most {_show(BMS_PERIOD_MAX_S)}",
+        )
+
+
 def _spread(parts: Parts) -> Iterator[Inconsistency]:
     (cell,) = parts.get("cell")
     if cell is None or cell.spread.initial_soc == 0.0:

@@ -194,7 +194,7 @@ class CellFault(FaultSection):
 
 
 class InternalShort(CellFault):
-    """A resistance inside one cell, across its open-circuit voltage."""
+    """A resistance inside one cell, across its terminals, before its joint."""
 
     kind: Literal["internal_short"]
     resistance: units.Ohms
