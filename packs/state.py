@@ -114,6 +114,14 @@ class State:
         """Return a copy of every field by its full name."""
         return {key: array.copy() for key, array in self._named.items()}
 
+    def missing(self, values: Mapping[str, NDArray[Any]]) -> list[str]:
+        """Return the fields that `values` has not, or has in another shape."""
+        return [
+            key
+            for key, array in self._named.items()
+            if key not in values or values[key].shape != array.shape
+        ]
+
     def restore(self, values: Mapping[str, NDArray[Any]]) -> list[str]:
         """Copy values in by name.
 

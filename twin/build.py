@@ -28,10 +28,11 @@ from packs.state import Schema
 from packs.topology import Topology, build_topology
 from twin.control import BmsPort, EmsPort, declare_commands
 from twin.converter import PcsPort
-from twin.engine import REPEATING, Clock, Engine, seconds_to_ticks
+from twin.engine import Clock, Engine, seconds_to_ticks
 from twin.faults import FaultInjector
 from twin.ledger import Ledger
-from twin.registry import resolve
+from twin.notices import REPEATING
+from twin.registry import PlugInError, resolve
 from twin.runfiles.recorder import NullRecorder
 from twin.scenarios.environment import build_environment
 from twin.scenarios.load import load_scenario, problem_in
@@ -119,6 +120,8 @@ class Parts:
         converter = self._try("pcs.use", factories["pcs"], pcs_spec(scenario))
         self.bms = self._try("bms.options", factories["bms"], self.pack, _options(scenario.bms))
         self.ems = self._try("ems.options", factories["ems"], self.pack, _options(scenario.ems))
+        for kind, plug_in in (("bms", self.bms), ("ems", self.ems), ("pcs", converter)):
+            self._try(f"{kind}.use", check_members, kind, plug_in)
         self._stop_if_wrong()
         self.converter = PcsPort(converter, lambda why: self.engine.lose_pcs(why))
         self.plant = Plant(spec, self.topology, model, self.converter, scenario.seed)
@@ -145,6 +148,24 @@ class Parts:
     def _stop_if_wrong(self) -> None:
         if self._problems:
             raise ScenarioError(self._problems)
+
+
+MEMBERS = {
+    "bms": ("fields", "forkable", "step", "describe"),
+    "ems": ("fields", "forkable", "step", "describe"),
+    "pcs": ("declare", "port", "trip"),
+}
+"""What a plug-in must have to be run at all; `twin check-plugin` holds it against the rest."""
+
+
+def check_members(kind: str, plug_in: Any) -> None:
+    """Raise `PlugInError` if a plug-in lacks a member of its contract."""
+    lacking = [name for name in MEMBERS[kind] if not hasattr(plug_in, name)]
+    if plug_in is not None and lacking:
+        raise PlugInError(
+            f"{type(plug_in).__name__} has no {', '.join(lacking)}; every {kind} plug-in needs "
+            f"{', '.join(MEMBERS[kind])}"
+        )
 
 
 def load_params(scenario: Scenario) -> EcmParams:

@@ -73,11 +73,17 @@ def channels(engine: Engine) -> list[RecordedChannel]:
 
 
 def _channel(
-    path: str, source: Any, axis: str | None = None, unit: str = "1", text: str = "", **more: Any
+    path: str,
+    source: Any,
+    axis: str | None = None,
+    unit: str = "1",
+    text: str = "",
+    index: Any = None,
+    **more: Any,
 ) -> RecordedChannel:
     group, _, name = path.partition("/")
     spec = ChannelSpec(group=group, name=name, axis=axis, unit=unit, long_name=text, **more)
-    return RecordedChannel(spec, source.reshape(-1))
+    return RecordedChannel(spec, source.reshape(-1), index)
 
 
 def _truth(engine: Engine) -> list[RecordedChannel]:
@@ -165,6 +171,14 @@ def _controllers(engine: Engine) -> list[RecordedChannel]:
             meanings=("open", "closed"),
         ),
         *(_channel(f"bms/{name}", source, None, "A", text) for name, source, text in sites),
+        *_rack_limits(bms.limit_A),
+        _channel("bms/group_soh", bms.soh, "group", text="estimated state of health"),
+        _channel("bms/usable_discharge_J", bms.usable_discharge_J, None, "J", "can be taken out"),
+        _channel("bms/usable_charge_J", bms.usable_charge_J, None, "J", "can be put in"),
+        *(
+            _channel(f"bms/{name}", bms.duty[k : k + 1], text="duty commanded, 0-1")
+            for k, name in enumerate(("pump", "fan", "valve", "chiller", "heater"))
+        ),
         _channel("bms/request", bms.request, text="what the BMS asks of the EMS", dtype="u1"),
         _channel("bms/lost", bms.lost, text="1 when the BMS has failed", dtype="u1"),
         _channel("ems/power_W", ems.power_W, None, "W", "AC set-point, discharge positive"),
@@ -177,6 +191,21 @@ def _controllers(engine: Engine) -> list[RecordedChannel]:
             dtype="i4",
         ),
     ]  # fmt: skip
+
+
+def _rack_limits(limit_A: Any) -> list[RecordedChannel]:
+    """Return the limits of every rack, now and for 30 s."""
+    places = np.arange(limit_A.size).reshape(limit_A.shape)
+    found = []
+    for way, text in ((CHARGE, "charge"), (DISCHARGE, "discharge")):
+        for horizon, suffix, when in ((0, "", "now"), (3, "_30s", "for 30 s")):
+            found.append(
+                _channel(
+                    f"bms/rack_{text}_limit{suffix}_A", limit_A, "rack", "A", f"{text}, {when}",
+                    index=places[:SITE, way, horizon],
+                )
+            )  # fmt: skip
+    return found
 
 
 def _surroundings(engine: Engine) -> list[RecordedChannel]:

@@ -141,7 +141,7 @@ class BmsPort:
             with self._watchdog:
                 command = self.bms.step(message.time_s, message, self._view)
             self.accept(tick, command)
-        except Exception as error:  # any defect of a plug-in is a lost controller
+        except (Exception, SystemExit) as error:  # any defect of a plug-in: a lost controller
             self.lose(tick, f"{type(error).__name__}: {error}")
 
     def lose(self, tick: int, why: str) -> None:
@@ -288,7 +288,7 @@ class EmsPort:
             with self._watchdog:
                 command = self.ems.step(message.time_s, message, self._view)
             self.accept(command, tick)
-        except Exception as error:  # any defect of a plug-in is a lost controller
+        except (Exception, SystemExit) as error:  # any defect of a plug-in: a lost controller
             self.accept(EmsCommand(mode=EmsMode.STOP, reason="EMS lost"), tick)
             self.out.lost[0] = 1
             self._emit(

@@ -43,7 +43,7 @@ class PcsPort:
             if math.isfinite(power) and math.isfinite(view.loss_W[0] + view.ac_power_W[0]):
                 return power
             why = f"it asked for {power} W"
-        except Exception as error:  # any defect of a plug-in is a lost controller
+        except (Exception, SystemExit) as error:  # any defect of a plug-in: lost
             why = f"{type(error).__name__}: {error}"
         return self._lose(why, view)
 
@@ -52,7 +52,7 @@ class PcsPort:
         try:
             with self._watchdog:
                 self.converter.trip(view)
-        except Exception as error:  # as above
+        except (Exception, SystemExit) as error:  # as above
             self._lose(f"{type(error).__name__}: {error}", view)
 
     def _lose(self, why: str, view: Any) -> float:

@@ -23,6 +23,7 @@ from packs.state import State
 from twin.control import BmsPort, EmsPort
 from twin.faults import FaultInjector
 from twin.ledger import Ledger
+from twin.notices import NOTICE_PAUSE_TICKS, REPEATING, event_of
 from twin.runfiles.layout import Event
 from twin.runfiles.recorder import NullRecorder, Recorder
 
@@ -262,7 +263,7 @@ class Engine:
             if notice.code == "not_finite":
                 raise StepError(self._not_finite(tick, notice.component))
             if notice.code not in REPEATING or self._is_news(tick, notice):
-                self.emit(self._event_of(tick, notice))
+                self.emit(event_of(self.plant.topology, tick, notice))
         self.plant.notices.clear()
 
     def _not_finite(self, tick: int, cell: int) -> str:
@@ -281,26 +282,6 @@ class Engine:
         self._engine_view.noticed_at[k] = tick
         return last < 0 or tick - last >= NOTICE_PAUSE_TICKS
 
-    def _event_of(self, tick: int, notice: Notice) -> Event:
-        where = "site"
-        if notice.scope == "rack":
-            where = f"rack {notice.component + 1}"
-        elif notice.component >= 0:
-            where = self.plant.topology.cell_name(notice.component)
-        gone = notice.code == "table_range" and notice.value == 0.0
-        text = "every cell is inside its tables again" if gone else NOTICE_TEXT[notice.code]
-        return Event(
-            time_s=tick / 1000.0,
-            source="plant",
-            code=notice.code,
-            severity="open" if notice.code == "fuse_blown" else "warning",
-            transition="went" if gone else "came",
-            component=where,
-            value=notice.value,
-            limit=notice.limit,
-            text=text.format(where=where, value=notice.value, limit=notice.limit),
-        )
-
     # --- whole states ---------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
@@ -311,13 +292,36 @@ class Engine:
         whole["clock"] = {"tick": np.array([self.tick], dtype=np.int64)}
         return whole
 
-    def restore(self, whole: Mapping[str, Mapping[str, NDArray[Any]]]) -> list[str]:
-        """Take over a snapshot, by name; return the fields that it did not have."""
+    def missing(self, whole: Mapping[str, Mapping[str, NDArray[Any]]]) -> dict[str, list[str]]:
+        """Return, by owner, the fields that a snapshot has not, or has in another shape."""
+        return {name: state.missing(whole.get(name, {})) for name, state in self.states().items()}
+
+    def restore(
+        self, whole: Mapping[str, Mapping[str, NDArray[Any]]], *, partly: bool = False
+    ) -> None:
+        """Take over a snapshot, by name.
+
+        Parameters
+        ----------
+        whole : mapping
+            As `snapshot` gave it.
+        partly : bool
+            Leave what the snapshot has not as it is.
+
+        Raises
+        ------
+        ValueError
+            If the snapshot is of another pack or other plug-ins; nothing has been taken over.
+        """
+        left = [f"{name}: {key}" for name, keys in self.missing(whole).items() for key in keys]
+        if "clock" not in whole or (left and not partly):
+            raise ValueError(
+                f"the snapshot is not of this engine: {len(left)} fields are missing or of another "
+                f"shape, as {', '.join(left[:3]) or 'the clock'}"
+            )
         self.tick = int(whole["clock"]["tick"][0])
-        left = self.state.restore(whole["plant"])
-        left += self.bms_port.memory.restore(whole["bms"])
-        left += self.ems_port.memory.restore(whole["ems"])
-        return left
+        for name, state in self.states().items():
+            state.restore(whole[name])
 
     def checkpoint(self) -> None:
         """Write the whole state to the file, so that a fork can start here."""
@@ -347,19 +351,6 @@ class Engine:
             self.plant.model,
         )
         return all(bool(getattr(plug_in, "forkable", False)) for plug_in in plug_ins)
-
-
-REPEATING = ("power_infeasible", "pcs_overvoltage")
-"""Notices of the plant that may come with every step."""
-NOTICE_PAUSE_TICKS = 60_000
-"""They are told again only after they have been away for so long [ms]."""
-NOTICE_TEXT = {
-    "table_range": "{value:.0f} cells are beyond their tables in soc or temperature, the first is "
-    "{where}; edge values hold",
-    "power_infeasible": "the bus cannot give {value:.0f} W; the PCS tripped",
-    "pcs_overvoltage": "the bus rose above {limit:.0f} V while charging; the PCS tripped",
-    "fuse_blown": "the fuse of {where} blew at {value:.0f} A (rated {limit:.0f} A)",
-}
 
 
 def _places_of_truth(plant: Plant, sensors: Sensors, state: State) -> NDArray[np.int64]:

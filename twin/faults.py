@@ -114,6 +114,10 @@ class FaultInjector:
             for fault in self.faults
         ]
 
+    def active(self) -> list[int]:
+        """Return the numbers of the faults that are active now."""
+        return [k for k in range(len(self.faults)) if self._view.active[k]]
+
     def adopt(self, before: FaultInjector) -> bool:
         """Take over, by name, which faults were active; what they write is this scenario's.
 

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from packs.state import unpack
 from twin.answer_key import answer_key
 from twin.build import build
 from twin.channels import axes, channels
 from twin.engine import Engine, StepError
 from twin.runfiles.layout import DiskFull
 from twin.runfiles.recorder import Recorder
-from twin.runfiles.results import open_run
-from twin.scenarios.load import parse_scenario
-from twin.scenarios.problems import Problem, ScenarioError
 from twin.scenarios.scenario import Scenario
 
 DONE, IMPOSSIBLE, STOPPED, DEFECT, INTERRUPTED = 0, 3, 4, 70, 130
 """Exit codes of a run; see the README."""
 
 PACKAGES = ("packtwin", "numpy", "numba", "llvmlite", "h5py", "pydantic")
-
-ONLY_AT_START = ("cell.spread", "cell.initial_", "seed", "start", "site.", "name")
-"""Keys that a fork cannot change: their effect is in the state already, or there is none."""
 
 Progress = Callable[[int], None]
 
@@ -152,66 +145,3 @@ def start_run(scenario: Scenario, path: Path, *, force: bool = False) -> Engine:
     engine = build(scenario)
     attach_file(engine, scenario, path, force=force, more={})
     return engine
-
-
-def start_fork(
-    parent: Path, at_tick: int, overrides: Sequence[str], path: Path, *, force: bool = False
-) -> Engine:
-    """Build an engine that stands where `parent` stood at a tick, with changes from there on.
-
-    The last checkpoint before is restored and run forward, unrecorded, with the parent's own
-    scenario; then the changed scenario takes over every remembered value by name. Recording starts
-    at `at_tick`.
-
-    Raises
-    ------
-    ScenarioError
-        If the overrides are wrong, or the parent cannot be forked there.
-    """
-    with open_run(parent) as run_file:
-        attributes = dict(run_file.attributes)
-        text = run_file.scenario_text
-        stored = [tick for _, tick in run_file.checkpoints if tick <= at_tick]
-        checkpoint = run_file.load_checkpoint(stored[-1]) if stored else None
-    late = [text for text in overrides if text.strip().startswith(ONLY_AT_START)]
-    if late:
-        raise _refused("--set", late[0], "takes effect only at the start; begin a new run with it")
-    home = Path(attributes["scenario_directory"])
-    original = parse_scenario(text, source=str(parent), directory=home)
-    engine = build(original)
-    end = engine.clock.end
-    if not 0 <= at_tick <= end or at_tick % engine.clock.step:
-        step = engine.clock.step / 1000.0
-        raise _refused(
-            "--at", at_tick / 1000.0,
-            f"expected a time from 0 to {end / 1000.0:g} s in steps of {step:g} s",
-        )  # fmt: skip
-    if checkpoint is not None:
-        engine.restore(_named(checkpoint, json.loads(attributes["state_layout"])))
-    while engine.tick < at_tick:
-        engine.step()
-    changed = original
-    if overrides:
-        changed = parse_scenario(text, overrides, source=str(parent), directory=home)
-        forked = build(changed)
-        forked.restore(engine.snapshot())
-        if forked.injector.adopt(engine.injector):
-            forked.plant.alert(at_tick)
-        engine = forked
-    more = {"parent": str(parent), "parent_sha256": original.sha256, "fork_s": at_tick / 1000.0}
-    attach_file(engine, changed, path, force=force, more=more)
-    return engine
-
-
-def _named(checkpoint: dict[str, Any], layout: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return a snapshot from the flat buffers of a checkpoint."""
-    whole: dict[str, dict[str, Any]] = {"clock": {"tick": checkpoint["clock"]}}
-    for owner, fields in layout.items():
-        whole[owner] = unpack(fields, checkpoint[f"{owner}_floats"], checkpoint[f"{owner}_ints"])
-    return whole
-
-
-def _refused(key: str, value: Any, message: str) -> ScenarioError:
-    return ScenarioError(
-        [Problem(source="", key_path=key, line=None, value=value, message=message)]
-    )

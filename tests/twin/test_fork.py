@@ -12,12 +12,13 @@ import pytest
 
 from twin.build import build
 from twin.engine import Engine
+from twin.fork import start_fork
 from twin.runfiles.compare import compare
 from twin.runfiles.results import open_run
 from twin.scenarios.load import load_scenario, parse_scenario
 from twin.scenarios.problems import ScenarioError
 from twin.scenarios.scenario import Scenario
-from twin.session import attach_file, run, start_fork, start_run
+from twin.session import attach_file, run, start_run
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "twin" / "templates" / "scenario.yaml"
@@ -63,7 +64,7 @@ def test_a_restored_engine_writes_the_same_file(at: int, tmp_path: Path) -> None
     snapshot = one.snapshot()
     record(one, loaded, tmp_path / "one.h5", 40_000)
     other = build(loaded)
-    assert other.restore(snapshot) == []
+    other.restore(snapshot)
     record(other, loaded, tmp_path / "other.h5", 40_000)
     assert same_content(tmp_path / "one.h5", tmp_path / "other.h5") > 10
     last, again = one.snapshot(), other.snapshot()
@@ -116,6 +117,78 @@ def test_a_fork_keeps_the_parents_overrides(tmp_path: Path) -> None:
         forked = parse_scenario(run_file.scenario_text)
     assert (forked.seed, forked.site.groups_per_module) == (7, 2)
     assert forked.thermal.coolant.flow == 0.01
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "cell.initial_soc=0.5",
+        "cell.spread.capacity=0.02",
+        "thermal.plate.heat_capacity=800 J/K",
+        "wiring.dc_link.capacitance=5 mF",
+        "sensors.group_voltage.delay=300 ms",
+        "sensors={}",
+        "site.racks=2",
+        "seed=4",
+    ],
+)
+def test_a_fork_refuses_what_only_a_start_can_change(override: str, tmp_path: Path) -> None:
+    parent = tmp_path / "parent.h5"
+    assert run(start_run(scenario(), parent), 1_000).code == 0
+    with pytest.raises(ScenarioError, match="begin a new run"):
+        start_fork(parent, 1_000, (override,), tmp_path / "child.h5")
+    assert not (tmp_path / "child.h5").exists()
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "thermal.coolant.flow=0.002 kg/s",
+        "thermal.neighbour_conductance=0.5 W/K",
+        "wiring.joint_resistance=2 mohm",
+        "pcs.rated_power=20 kW",
+        "bms.use=unprotected",
+        "ems.use=idle",
+        "record.period=2 s",
+        "cell.table_refresh=1 s",
+    ],
+)
+def test_the_books_of_a_fork_close_whatever_it_changes(override: str, tmp_path: Path) -> None:
+    parent, child = tmp_path / "parent.h5", tmp_path / "child.h5"
+    assert run(start_run(scenario(), parent)).code == 0
+    options = ("bms.options={}",) if "bms" in override else ()
+    options += ("ems.options={}",) if "ems" in override else ()
+    assert run(start_fork(parent, 20_000, (override, *options), child)).code == 0
+    with open_run(child) as run_file:
+        assert run_file.ledger["residual"] < 1e-9  # the design's bound
+        assert run_file.ledger["charge_residual"] < 1e-12
+        assert "fork" in [event.code for event in run_file.events]
+
+
+def test_a_fork_tells_which_faults_are_there(tmp_path: Path) -> None:
+    parent, child, grandchild = (tmp_path / f"{name}.h5" for name in ("a", "b", "c"))
+    assert run(start_run(scenario(FAULT), parent)).code == 0
+    assert run(start_fork(parent, 30_000, (), child)).code == 0
+    with open_run(child) as run_file:
+        assert run_file.fault_transitions == [(30.0, 0, True)]
+    with pytest.raises(ScenarioError, match="from 30 to"):
+        start_fork(child, 20_000, (), grandchild)
+    assert run(start_fork(child, 31_000, (), grandchild)).code == 0
+    with open_run(parent) as one, open_run(grandchild) as other:
+        np.testing.assert_array_equal(
+            one.channel("truth/cell_voltage_V", 31), other.channel("truth/cell_voltage_V")
+        )
+
+
+def test_a_snapshot_of_another_pack_is_refused_whole() -> None:
+    engine = build(scenario())
+    engine.step()
+    snapshot = build(scenario("site.cells_per_group=3")).snapshot()
+    with pytest.raises(ValueError, match="not of this engine"):
+        engine.restore(snapshot)
+    with pytest.raises(ValueError, match="not of this engine"):
+        engine.restore({})
+    assert engine.tick == 100
 
 
 @pytest.mark.parametrize("at", [-100, 50, 41_000])

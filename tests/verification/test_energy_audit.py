@@ -105,7 +105,7 @@ def test_cells_arrive_at_the_same_state_to_first_order_in_the_step(engine) -> No
 
     def after(step_ms):
         built = engine(*of_step(step_ms))
-        assert built.restore(snapshot) == []
+        built.restore(snapshot)
         built.run(20_000)
         cells, n = built.plant.cells, built.plant.topology.n_cells
         built.ledger.observe()

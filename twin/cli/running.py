@@ -87,7 +87,7 @@ def fork(
     tick = read_time("--at", at)
     _check_output(output, force, (run_file, "the run that is forked"))
     end = None if until is None else _end_of_fork(run_file, overrides or (), until, tick)
-    from twin.session import start_fork
+    from twin.fork import start_fork
 
     if _is_watched(quiet, as_json):
         complain(f"restoring {run_file} at {duration(tick / 1000.0)} …", style="dim")

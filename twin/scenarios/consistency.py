@@ -26,6 +26,7 @@ Inconsistency = tuple[KeyPath, str]
 # A lithium-ion group never exceeds this at its terminals (assumed; the highest of the common
 # chemistries), so a PCS that needs more than all groups together give can never run.
 GROUP_VOLTAGE_MAX_V = 4.5
+BMS_PERIOD_MAX_S = 1.5  # two periods fit into the 3 s after which limits count as zero
 SPREAD_REACH = 4.0  # standard deviations that the initial SOC of a population is checked for
 
 
@@ -56,8 +57,8 @@ def inconsistencies(parts: Parts) -> list[Inconsistency]:
     list of (key path, text)
     """
     checks: tuple[Callable[[Parts], Iterator[Inconsistency]], ...] = (
-        _clock, _periods, _delays, _spread, _layout, _pcs_voltage, _demand, _fault_names,
-        _fault_times, _fault_places,
+        _clock, _periods, _delays, _sensor_delays, _thermistors, _bms_period, _spread, _layout,
+        _pcs_voltage, _demand, _fault_names, _fault_times, _fault_places,
     )  # fmt: skip
     return [found for check in checks for found in check(parts)]
 
@@ -148,7 +149,8 @@ def _sensor_delays(parts: Parts) -> Iterator[Inconsistency]:
     for name, sensor in () if sensors is None else sensors:
         if sensor is None or not sensor.delay:
             continue
-        if not _is_whole(sensor.delay / sensor.period / 1000.0):
+        periods = sensor.delay / sensor.period
+        if abs(periods - round(periods)) > 1e-9:
             yield (
                 ("sensors", name, "delay"),
                 f"{_show(sensor.delay)} is not a multiple of the sensor's period "
