@@ -21,7 +21,8 @@ CURRENT, CURRENT_B, DIRECTION, RACK_VOLTAGE = 0, 1, 2, 3
 V_SUM, V_MIN, V_MAX, V_MEDIAN, V_LOST, I_AGE = 4, 5, 6, 7, 8, 9
 T_MIN, T_MAX, T_MEAN, T_FOUND = 10, 11, 12, 13
 SOC_MIN, SOC_MAX, SOC_MEAN, TAU, ENERGY_OUT, ENERGY_IN = 14, 15, 16, 17, 18, 19
-N_RACK_ROWS = 20
+ALONE, T_WAITING = 20, 21
+N_RACK_ROWS = 22
 
 HOLD_S = 1.5  # assumed: bridges slow sampling; foxBMS 2 v1.11 calls voltages stale after 250 ms
 TEMPERATURE_HOLD_S = 10.0  # assumed: temperatures of cells move slowly
@@ -71,15 +72,39 @@ def find_median(voltage_V, first, last, n, low_V, high_V):
 
 
 @kernel
-def condition_racks(a, a_valid, a_age, b, b_valid, memory, rack_rows, elapsed_s, hold_s, rest_A):
+def alone_for(a_good, b_good, memory, r, elapsed_s, hold_s):
+    """Return how long rack `r` has had one of its two current sensors only [s].
+
+    The first is expected from power-on; the second once it has spoken, for not every pack has one.
+    NaN when both are silent. Rows 2 and 3 of `memory`, the silence of each [s], are written.
+    """
+    if math.isnan(memory[2, r]):
+        memory[2, r] = 0.0
+    memory[2, r] = 0.0 if a_good else min(memory[2, r] + elapsed_s, LONGEST_S)
+    memory[3, r] = 0.0 if b_good else min(memory[3, r] + elapsed_s, LONGEST_S)
+    silent_a, silent_b = memory[2, r], memory[3, r]
+    if math.isnan(silent_b):
+        return 0.0
+    if silent_a > hold_s and silent_b > hold_s:
+        return math.nan
+    return max(silent_a, silent_b)
+
+
+@kernel
+def condition_racks(
+    a, a_valid, a_age, b, b_valid, b_age, memory, rack_rows, elapsed_s, hold_s, rest_A
+):
     """Choose the current of every rack: channel A, else B, else the held value, else NaN.
 
-    `memory` (2, R), [A] and [s], and `rack_rows` are written.
+    `memory` (4, R), [A] and three times [s], and `rack_rows` are written.
     """
     for r in range(memory.shape[1]):
-        second = b[r] if b_valid[r] else math.nan
+        b_good = b_valid[r] and math.isfinite(b[r]) and b_age[r] <= hold_s
+        second = b[r] if b_good else math.nan
         value, good, age = a[r], a_valid[r], a_age[r]
-        if not (good and math.isfinite(value) and age <= hold_s) and math.isfinite(second):
+        a_good = good and math.isfinite(value) and age <= hold_s
+        rack_rows[ALONE, r] = alone_for(a_good, b_good, memory, r, elapsed_s, hold_s)
+        if not a_good and b_good:
             value, good, age = second, True, 0.0
         used, memory[0, r], memory[1, r] = bridge(
             value, good, age, memory[0, r], memory[1, r], elapsed_s, hold_s
@@ -141,6 +166,7 @@ def condition_sensors(
     rack_rows[T_MAX, :] = -math.inf
     rack_rows[T_MEAN, :] = 0.0
     rack_rows[T_FOUND, :] = 0.0
+    rack_rows[T_WAITING, :] = 0.0
     gain = 1.0 - math.exp(-elapsed_s / RATE_TIME_S)
     for k in range(len(temperature_K)):
         was_lost = memory[1, k] > TEMPERATURE_HOLD_S or math.isnan(memory[2, k])
@@ -152,6 +178,8 @@ def condition_sensors(
         temperature_K[k] = t
         if t != t:
             rate[k] = math.nan
+            if held_age <= TEMPERATURE_HOLD_S:  # has not spoken since power-on
+                rack_rows[T_WAITING, sensor_rack[k]] += 1.0
             continue
         if was_lost:
             memory[2, k] = t
@@ -248,7 +276,7 @@ class Conditioning:
                 unit="K, s, K",
                 initial=math.nan,
             ),
-            FieldSpec(name="held_current", shape=(2, pack.n_racks), unit="A, s", initial=math.nan),
+            FieldSpec(name="held_current", shape=(4, pack.n_racks), unit="A, s", initial=math.nan),
         )
         self._pack, self._quantity = pack, quantity
         self._hold_s = max(HOLD_S, 2.5 * step_s)
@@ -276,6 +304,7 @@ class Conditioning:
             a.age_s,
             b.value,
             b.valid,
+            b.age_s,
             view.held_current,
             rows,
             elapsed_s,

@@ -106,6 +106,11 @@ def _voltage_rows(chemistry: str) -> list[Row]:
     text = "is {value} below the median of its rack"
     rows.append(_rule("cell_low_warning", "below_median_V", 0.060, WARNING, 30.0, 0.0, text, 0.045))
     rows.append(_rule("cell_low_derate", "below_median_V", 0.150, DERATE, 60.0, 0.0, text, 0.120))
+    # A voltage sensor that is off, or a weak majority of the rack.
+    text = "is {value} above the median of its rack"
+    rows.append(
+        _rule("cell_high_warning", "above_median_V", 0.060, WARNING, 30.0, 0.0, text, 0.045)
+    )
     text = "has given no valid voltage for {value}"
     rows.append(_rule("voltage_lost", "voltage_lost_s", 2.5, WARNING, 0.0, 0.0, text, 0.0))
     rows.append(_rule("voltage_lost_stop", "voltage_lost_s", 30.0, STOP, 0.0, 0.0, text, 0.0))
@@ -153,6 +158,11 @@ def _temperature_rows() -> list[Row]:
     rows.append(
         _rule("overtemperature", "temperature_K", zero + 65.0, OPEN, 5.0, 1.0, text, 328.15)
     )
+    text = "reads {value}, below {limit}, whatever the current"
+    cold = _rule(
+        "undertemperature", "temperature_K", zero - 20.0, WARNING, 5.0, 0.0, text, 258.15, False
+    )
+    rows.append(cold)
     text = "has cells {value} apart in temperature, more than {limit}"
     rows.append(
         _rule("temperature_spread", "temperature_spread_K", 10.0, WARNING, 60.0, 0.0, text, 8.0)
@@ -201,6 +211,10 @@ def _current_rows() -> list[Row]:
     )
     text = "has had no valid current for {value}"
     rows.append(_rule("current_lost", "current_lost_s", 2.5, OPEN, 0.0, 0.2, text, 0.0))
+    text = "has one current sensor left: the other has been silent for {value}"
+    rows.append(
+        _rule("current_redundancy_lost", "current_alone_s", 2.5, WARNING, 0.0, 0.0, text, 0.0)
+    )
     text = "carries {value} of its rating with open contactors: a contact is welded"
     rows.append(_rule("current_while_open", "open_current", 0.01, LATCHED, 0.5, 0.1, text))
     return rows

@@ -26,6 +26,7 @@ QUANTITIES: dict[str, AlarmScope] = {
     "voltage_V": GROUP,
     "voltage_lost_s": GROUP,
     "below_median_V": GROUP,
+    "above_median_V": GROUP,
     "temperature_K": SENSOR,
     "temperature_lost_s": SENSOR,
     "heating_K_per_s": SENSOR,  # as measured
@@ -33,13 +34,14 @@ QUANTITIES: dict[str, AlarmScope] = {
     "runaway_K_per_s": SENSOR,  # where it is hot, or the voltage has collapsed
     "charge_ratio": RACK,  # current over the data-sheet limit
     "discharge_ratio": RACK,
-    "charge_excess": RACK,  # current above the limit that was sent, in parts of the rating
+    "charge_excess": RACK,  # above the limit sent, in parts of the rating; by both sensors
     "discharge_excess": RACK,
     "voltage_spread_V": RACK,
     "temperature_spread_K": RACK,
     "sum_mismatch": RACK,
     "current_mismatch": RACK,
     "current_lost_s": RACK,
+    "current_alone_s": RACK,  # how long one of its two current sensors has been silent
     "thermistors_lost": RACK,
     "open_current": RACK,
     "contactor_mismatch": RACK,

@@ -136,6 +136,7 @@ def summarise(rows, memory, busy, component_rack, derate, verdict):
 _SHOWN: dict[str, tuple[float, float, str]] = {
     "voltage_V": (1.0, 0.0, "{:.3f} V"),
     "below_median_V": (1e3, 0.0, "{:.0f} mV"),
+    "above_median_V": (1e3, 0.0, "{:.0f} mV"),
     "voltage_spread_V": (1e3, 0.0, "{:.0f} mV"),
     "temperature_K": (1.0, -273.15, "{:.1f} degC"),
     "temperature_spread_K": (1.0, 0.0, "{:.1f} K"),

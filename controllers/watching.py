@@ -7,12 +7,14 @@ plausibility of sensors, state of the switches.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from cell_models.jit import kernel
 from controllers.conditioning import (
+    ALONE,
     CURRENT,
     CURRENT_B,
     I_AGE,
@@ -20,6 +22,7 @@ from controllers.conditioning import (
     T_FOUND,
     T_MAX,
     T_MIN,
+    T_WAITING,
     V_MAX,
     V_MEDIAN,
     V_MIN,
@@ -37,11 +40,12 @@ HEAT_CAPACITY_J_PER_K_AS = 13.0 / 3600.0  # assumed: 65 J/K for a 5 Ah cell of 2
 
 
 @kernel
-def watch_groups(voltage_V, derived, rack_first, rack_rows, cells, below_V):
-    """Find how far every group is below its rack's median, beyond what a healthy spread explains.
+def watch_groups(voltage_V, derived, rack_first, rack_rows, cells, apart_V):
+    """Find how far every group is from its rack's median, beyond what a healthy spread explains.
 
     On a steep OCV (nearly empty) a normal spread of soc moves voltages far apart, and under load a
-    spread of resistance does: that allowance is taken off. `below_V` (G,) is written.
+    spread of resistance does: that allowance is taken off. `apart_V` (2, G) is written: how far
+    below, how far above.
     """
     for r in range(len(rack_first) - 1):
         load_A = abs(rack_rows[CURRENT, r]) / cells
@@ -53,7 +57,9 @@ def watch_groups(voltage_V, derived, rack_first, rack_rows, cells, below_V):
             allowance += DROP_SPREAD * load_A * (derived[R0, g] + derived[R1, g])
             if not allowance >= 0.0:
                 allowance = 0.0
-            below_V[g] = median - voltage_V[g] - allowance
+            below_V = median - voltage_V[g]
+            apart_V[0, g] = below_V - allowance
+            apart_V[1, g] = -below_V - allowance
 
 
 @kernel
@@ -79,22 +85,27 @@ def watch_racks(rack_rows, limit_A, rating_A, open_s, watched):
     """Fill the rack quantities that follow from currents, voltages and temperatures.
 
     `limit_A` (2, R, 4): charge and discharge limits sent last; `rating_A` (2,); `open_s` (R,): how
-    long the contactors have been open. `watched` (11, R) is written, in the order of `QUANTITIES`.
+    long the contactors have been open. `watched` (12, R) is written, in the order of `QUANTITIES`.
+    An ignored limit and a welded contact need the word of both current sensors, while both speak.
     """
     for r in range(rack_rows.shape[1]):
         i, b = rack_rows[CURRENT, r], rack_rows[CURRENT_B, r]
+        low, high = (min(i, b), max(i, b)) if b == b else (i, i)
         watched[0, r] = -i / rating_A[0]
         watched[1, r] = i / rating_A[1]
-        watched[2, r] = (-i - limit_A[0, r, 0]) / rating_A[0]
-        watched[3, r] = (i - limit_A[1, r, 0]) / rating_A[1]
+        watched[2, r] = (-high - limit_A[0, r, 0]) / rating_A[0]
+        watched[3, r] = (low - limit_A[1, r, 0]) / rating_A[1]
         watched[4, r] = rack_rows[V_MAX, r] - rack_rows[V_MIN, r]
         watched[5, r] = rack_rows[T_MAX, r] - rack_rows[T_MIN, r]
         watched[6, r] = abs(rack_rows[V_SUM, r] / rack_rows[RACK_VOLTAGE, r] - 1.0)
         watched[7, r] = max(abs(i - b) - 0.02 * abs(i), 0.0) / (2.0 * rating_A[1])
         watched[8, r] = rack_rows[I_AGE, r]
-        watched[9, r] = 1.0 if rack_rows[T_FOUND, r] == 0.0 else 0.0
-        idle = max(abs(i) - CURRENT_FLOOR_A, 0.0) / rating_A[1]
-        watched[10, r] = idle if open_s[r] > 1.0 else 0.0
+        watched[9, r] = rack_rows[ALONE, r]
+        is_blind = rack_rows[T_FOUND, r] == 0.0 and rack_rows[T_WAITING, r] == 0.0
+        watched[10, r] = 1.0 if is_blind else 0.0
+        least = abs(i) if b != b else min(abs(i), abs(b))
+        idle = max(least - CURRENT_FLOOR_A, 0.0) / rating_A[1]
+        watched[11, r] = idle if open_s[r] > 1.0 else 0.0
 
 
 @kernel
@@ -108,11 +119,11 @@ def watch_cells(
     sensor_rack,
     rack_rows,
     limits,
-    below_V,
+    apart_V,
     sensors,
 ):
-    """Fill the group and sensor quantities in one call; `below_V` and `sensors` are written."""
-    watch_groups(voltage_V, derived, rack_first, rack_rows, limits[0], below_V)
+    """Fill the group and sensor quantities in one call; `apart_V` and `sensors` are written."""
+    watch_groups(voltage_V, derived, rack_first, rack_rows, limits[0], apart_V)
     watch_sensors(
         temperature_K,
         rate,
@@ -124,6 +135,16 @@ def watch_cells(
         limits,
         sensors,
     )
+
+
+@kernel
+def worst_gas(gas_ppm, module_rack, worst):
+    """Find the highest valid reading of every rack, NaN without any; `worst` (R,) is written."""
+    worst[:] = math.nan
+    for m in range(len(gas_ppm)):
+        if not gas_ppm[m] <= worst[module_rack[m]]:
+            if gas_ppm[m] == gas_ppm[m]:
+                worst[module_rack[m]] = gas_ppm[m]
 
 
 class Watching:
@@ -146,6 +167,7 @@ class Watching:
             n_rows = names.index(last) - names.index(first) + 1
             return buffer[start : start + n_rows * n].reshape(n_rows, n)
 
+        self._apart = block("below_median_V", "above_median_V", pack.n_groups)
         self._sensors = block("unexplained_K_per_s", "runaway_K_per_s", n_sensors)
         self._racks = block("charge_ratio", "open_current", n_racks)
         self._switches = block("contactor_mismatch", "fuse_blown", n_racks)
@@ -187,7 +209,7 @@ class Watching:
             pack.temperature_rack,
             rack_rows,
             self._sensor_limits,
-            quantity["below_median_V"],
+            self._apart,
             self._sensors,
         )
         watch_racks(rack_rows, view.limit_A, self._rating_A, view.sequence_s[OPEN_FOR], self._racks)
@@ -195,12 +217,7 @@ class Watching:
         insulation = inputs.insulation_ohm.value
         quantity["insulation_ohm"][:] = insulation if len(insulation) == pack.n_racks else np.nan
         if len(inputs.module_gas_ppm.value) == pack.n_modules:
-            self._watch_gas(inputs.module_gas_ppm.value)
+            worst_gas(inputs.module_gas_ppm.value, self._module_rack, quantity["gas_ppm"])
         quantity["interlock_open"][0] = not inputs.interlock_closed
         quantity["emergency_stop"][0] = inputs.host.emergency_stop
         quantity["supply_V"][0] = inputs.supply_V
-
-    def _watch_gas(self, gas_ppm: Floats) -> None:
-        worst = self._quantity["gas_ppm"]
-        worst[:] = np.nan
-        np.fmax.at(worst, self._module_rack, gas_ppm)

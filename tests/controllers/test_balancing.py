@@ -9,7 +9,7 @@ from controllers.contract_rig import make_measurements, make_pack, make_view
 from controllers.reference_bms import ReferenceBms
 
 PACK = make_pack((4, 4))
-HIGH = [3.70, 3.72, 3.70, 3.70, 3.60, 3.60, 3.60, 3.606]
+HIGH = [3.70, 3.74, 3.70, 3.70, 3.60, 3.60, 3.60, 3.625]  # 40 and 25 mV above: threshold 30 mV
 
 
 def bleeds(seconds: int, options: dict | None = None, pack=PACK, **message: object) -> list[bool]:  # noqa: ANN001
@@ -39,7 +39,7 @@ def test_a_bleeding_group_stops_within_the_hysteresis_not_at_the_threshold() -> 
     bms = ReferenceBms(PACK, {"step_s": 1.0, "balancing": {"rest_s": 0.0}})
     view = make_view(bms.fields)
     seen = []
-    for k, above_mV in enumerate([0, 8, 12, 8, 6, 4, 8, 12]):
+    for k, above_mV in enumerate([0, 25, 35, 25, 21, 19, 25, 35]):
         m = make_measurements(PACK, float(k), voltage_V=[3.7, 3.7 + above_mV * 1e-3] + [3.7] * 6)
         m.contactor_feedback = np.zeros((0, 3), dtype=np.bool_)
         seen.append(bool(bms.step(float(k), m, view).bleed[1]))

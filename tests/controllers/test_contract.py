@@ -73,8 +73,10 @@ def test_bms_of_the_tutorial_has_forty_lines_and_really_trips() -> None:
     view = make_view(bms.fields)
     for k in range(60):
         command = bms.step(0.1 * k, make_measurements(pack), view)
+    assert command.plus.all() and command.site_discharge_limit_A.max() == 0.0  # has not closed yet
+    command = bms.step(6.0, make_measurements(pack, command=command), view)
     assert command.plus.all() and command.site_discharge_limit_A.min() > 0.0
-    command = bms.step(6.0, make_measurements(pack, temperature_K=[298.15, 325.0]), view)
+    command = bms.step(6.1, make_measurements(pack, temperature_K=[298.15, 325.0]), view)
     assert not command.minus.any() and command.alarms[0].code == "trip"
     with pytest.raises(ValueError, match="hot_K"):
         TUTORIAL(pack, {"hot_K": 60.0})

@@ -71,9 +71,20 @@ def test_a_long_period_uses_the_limits_of_a_long_horizon() -> None:
     assert ask({"step_s": 0.1}, profile_W=9e3, discharge_limit_A=falling).power_W == pytest.approx(
         0.94 * 15.0 * 300.0
     )
+    # Near zero not the 6 % of losses count but the standby power of the PCS: 1 % of 5 kW.
     assert ask({"step_s": 30.0}, profile_W=9e3, discharge_limit_A=falling).power_W == pytest.approx(
-        0.94 * 2.0 * 300.0
+        2.0 * 300.0 - 0.01 * 5000.0
     )
+
+
+def test_where_nothing_may_flow_out_the_converter_rests_but_may_still_charge() -> None:
+    none = np.zeros(4)
+    for wish_W in (0.0, 900.0):
+        command = ask({}, profile_W=wish_W, discharge_limit_A=none)
+        assert (command.power_W, command.mode) == (0.0, EmsMode.HOLD)
+    command = ask({}, profile_W=-900.0, discharge_limit_A=none)
+    assert (command.power_W, command.mode) == (-900.0, EmsMode.RUN)
+    assert ask({}, profile_W=0.0).mode == EmsMode.RUN
 
 
 def test_self_consumption_brings_the_grid_exchange_to_its_target() -> None:

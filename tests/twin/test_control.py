@@ -8,21 +8,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from controllers.ports import BmsCommand, Channel, EmsInputs, Measurements
+from controllers.ports import BmsCommand, Channel, EmsCommand, EmsInputs, Measurements
 from twin.build import build
 from twin.engine import Engine
 from twin.scenarios.load import example_path, parse_scenario
 from twin.watchdog import HangError, Watchdog
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    made = build(
+def small() -> Engine:
+    """One module of the car's pack."""
+    return build(
         parse_scenario(
             example_path("ev_us06").read_text(encoding="utf-8"),
             ["step=100 ms", "alert_step=50 ms", "site.modules_per_rack=1", "pcs.voltage_min=20 V"],
         )
     )
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    made = small()
     for _ in range(20):
         made.step()
     return made
@@ -88,3 +93,62 @@ def test_a_call_that_hangs_is_interrupted() -> None:
     # 50 ms limit against a sleep of 10 s: passes at once or not at all.
     with pytest.raises(HangError), Watchdog(limit_s=0.05):
         time.sleep(10.0)
+
+
+class FailingPcs:
+    """Works like ours until told to fail."""
+
+    forkable = True
+    answer: float | None = None
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def port(self, *arguments: Any) -> float:
+        if self.answer is None:
+            raise RuntimeError("no gate signal")
+        return self.answer
+
+    def trip(self, view: Any) -> None:
+        self._inner.trip(view)
+
+
+@pytest.mark.parametrize("answer", [None, np.nan, np.inf])
+def test_a_pcs_that_fails_is_off_and_every_contactor_opens(answer: float | None) -> None:
+    made = small()
+    for _ in range(100):
+        made.step()
+    assert made.plant.switch_view.position[0].tolist() == [1, 0, 1]
+    broken = FailingPcs(made.plant.converter.converter)
+    broken.answer = answer
+    made.plant.converter.converter = broken
+    for _ in range(20):
+        made.step()
+    assert [event.code for event in made.events].count("pcs_lost") == 1
+    assert made.plant.switch_view.position[0].tolist() == [0, 0, 0]
+    assert made.plant.pcs_view.dc_power_W[0] == 0.0
+    made.ledger.close()
+    assert made.ledger.as_dict()["residual"] < 1e-9
+
+
+def test_an_ems_that_fails_opens_every_contactor() -> None:
+    made = small()
+    for _ in range(100):
+        made.step()
+
+    def fail(*_: Any) -> None:
+        raise SystemExit(5)
+
+    made.ems_port.ems.step = fail
+    for _ in range(20):
+        made.step()
+    assert [event.code for event in made.events].count("ems_lost") == 1
+    assert made.plant.switch_view.position[0].tolist() == [0, 0, 0]
+    assert made.plant.control.setpoint_W[0] == 0.0
+
+
+def test_a_power_that_is_no_number_counts_as_zero_and_is_told(engine: Engine) -> None:
+    engine.events.clear()
+    engine.ems_port.accept(EmsCommand(power_W=float("nan")), engine.tick)
+    assert engine.ems_port.out.power_W[0] == 0.0
+    assert [event.code for event in engine.events] == ["ems_power_not_finite"]

@@ -8,8 +8,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from twin.runfiles.compare import Comparison, PairComparison
+from twin.runfiles.layout import Event, counted
 
 SHOWN = 12
 """Lines of one table on screen; `Comparison.as_dict` has them all."""
@@ -26,10 +28,10 @@ def _summary_table(paths: list[str], summaries: list[dict[str, Any]]) -> Table:
     table = Table(title="runs")
     table.add_column("")
     for path in paths:
-        table.add_column(os.path.basename(path))
+        table.add_column(Text(os.path.basename(path)))
 
     def line(name: str, text: Any) -> None:
-        table.add_row(name, *(text(s) for s in summaries))
+        table.add_row(name, *(Text(text(s)) for s in summaries))
 
     def extreme(key: str, offset: float, unit: str) -> Any:
         def text(s: dict[str, Any]) -> str:
@@ -41,11 +43,11 @@ def _summary_table(paths: list[str], summaries: list[dict[str, Any]]) -> Table:
         return text
 
     line("ended", lambda s: s["ended"])
-    line("duration", lambda s: f"{s['duration_s']:g} s, {s['rows']} rows")
+    line("duration", lambda s: f"{s['duration_s']:g} s, {counted(s['rows'], 'row')}")
     line("hottest cell", extreme("peak_temperature", 273.15, "°C"))
     line("lowest cell voltage", extreme("min_voltage", 0.0, "V"))
     line("highest cell voltage", extreme("max_voltage", 0.0, "V"))
-    line("events", lambda s: ", ".join(f"{n} {k}" for k, n in s["events"].items()) or "none")
+    line("alarms", lambda s: ", ".join(f"{n} {k}" for k, n in s["events"].items()) or "none")
     line("energy residual", lambda s: _number(s["energy_residual_J"], "J"))
     return table
 
@@ -59,26 +61,37 @@ def _render_pair(console: Console, pair: PairComparison, reference: str) -> None
     print_line(f"{pair.path} against {reference}: {pair.clock}")
     print_line(pair.truth)
     for reason, count in Counter(pair.skipped.values()).items():
-        print_line(f"{count} channels not compared: {reason}")
+        print_line(f"{counted(count, 'channel')} not compared: {reason}")
     differing = pair.differing
     if differing:
-        table = Table(title=f"{len(differing)} of {len(pair.channels)} channels differ")
+        table = Table(
+            title=f"{len(differing)} of {counted(len(pair.channels), 'channel')} differ"
+        )
         for heading in ("channel", "since", "largest", "where", "when"):
             table.add_column(heading)
         for c in differing[:SHOWN]:
             when = "-" if c.time_s is None else f"{c.time_s:g} s"
             largest = _number(c.max_abs, c.unit)
-            table.add_row(c.path, f"{c.first_time_s:g} s", largest, c.where, when)
+            cells = (c.path, f"{c.first_time_s:g} s", largest, c.where, when)
+            table.add_row(*map(Text, cells))
         console.print(table)
     for which, events in (("first", pair.events_only_first), ("second", pair.events_only_second)):
         for event in events[:SHOWN]:
-            print_line(f"only in the {which}: {event.time_s:g} s {event.code} {event.component}")
+            print_line(f"only in the {which}: {_event(event)}")
         if len(events) > SHOWN:
-            print_line(f"… and {len(events) - SHOWN} more events only in the {which}")
+            more = counted(len(events) - SHOWN, "more event")
+            print_line(f"… and {more} only in the {which}")
     for key, one, other in pair.scenario:
         print_line(f"scenario {key}: {one!r} and {other!r}")
 
 
+def _event(event: Event) -> str:
+    went = " (went)" if event.transition == "went" else ""
+    return f"{event.time_s:g} s {event.code}{went} {event.component}".rstrip()
+
+
 def _printer(console: Console) -> Any:
     # Paths and brackets are text here, not markup.
-    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
+    return lambda text: console.print(
+        text, markup=False, emoji=False, highlight=False, soft_wrap=True
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -31,8 +32,16 @@ class UserError(Exception):
         self.code = code
 
 
+_json_out: list[Any] = []
+"""The stdout that JSON goes to while `--json` is in force."""
+
+
 def _note_json(context: typer.Context, value: bool) -> bool:
     context.meta[JSON_KEY] = value
+    if value:  # JSON stands alone: what a plug-in prints goes to stderr
+        _json_out.append(sys.stdout)
+        context.call_on_close(_json_out.clear)
+        context.with_resource(contextlib.redirect_stdout(sys.stderr))
     return value
 
 
@@ -45,7 +54,7 @@ JsonFlag = Annotated[
 def _console(is_error: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=is_error, highlight=False, soft_wrap=False)
+    return Console(stderr=is_error, highlight=False, soft_wrap=False, emoji=False)
 
 
 def stdout() -> Console:
@@ -60,17 +69,22 @@ def stderr() -> Console:
 
 def say(text: str = "", style: str | None = None) -> None:
     """Print a line of text on stdout: never wrapped, brackets are brackets."""
-    stdout().print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    stdout().print(
+        text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True
+    )
 
 
 def complain(text: str, style: str | None = None) -> None:
     """Print a line of text on stderr."""
-    stderr().print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    stderr().print(
+        text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True
+    )
 
 
 def say_json(value: Any) -> None:
     """Print a value as JSON; what is no number becomes null."""
-    typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False)
+    typer.echo(text, file=_json_out[-1] if _json_out else None)
 
 
 def plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.runfiles.layout import Event
+from twin.runfiles.layout import Event, counted
 from twin.runfiles.results import BLOCK_BYTES, Run, open_run, summary
 
 TICK_PER_S = 1000.0
@@ -147,10 +147,10 @@ def match_rows(first_s: NDArray[np.float64], second_s: NDArray[np.float64]) -> C
     ticks_a, ticks_b = (np.rint(t * TICK_PER_S).astype(np.int64) for t in (first_s, second_s))
     if np.array_equal(ticks_a, ticks_b):
         every = np.arange(len(first_s))
-        return Clock(first=every, second=every, note=f"all {len(every)} rows at equal times")
+        return Clock(first=every, second=every, note=f"all {counted(len(every), 'row')} at equal times")
     _, a, b = np.intersect1d(ticks_a, ticks_b, return_indices=True)
     if len(a) >= min(2, len(first_s), len(second_s)):
-        note = f"{len(a)} rows at equal times, of {len(first_s)} and {len(second_s)}"
+        note = f"{counted(len(a), 'row')} at equal times, of {len(first_s)} and {len(second_s)}"
         return Clock(first=a, second=b, note=note)
     b = np.searchsorted((second_s[1:] + second_s[:-1]) / 2, first_s)
     inside = (first_s >= second_s[0]) & (first_s <= second_s[-1]) if len(second_s) else first_s < 0
@@ -160,7 +160,8 @@ def match_rows(first_s: NDArray[np.float64], second_s: NDArray[np.float64]) -> C
     b_used, once = np.unique(b[a][order], return_index=True)
     a_used = a[order][once]
     apart = np.abs(first_s[a_used] - second_s[b_used]).max(initial=0.0)
-    note = f"{len(a_used)} nearest rows, up to {apart:g} s apart: the grids have no times in common"
+    nearest = counted(len(a_used), "nearest row")
+    note = f"{nearest}, up to {apart:g} s apart: the grids have no times in common"
     return Clock(first=a_used, second=b_used, note=note)
 
 
@@ -259,14 +260,17 @@ def _truth_line(channels: list[ChannelDifference], skipped: dict[str, str], rows
     truth = [c for c in channels if c.path.startswith("truth/")]
     different = sorted((c.first_time_s or 0.0, c.path) for c in truth if not c.identical)
     left_out = [reason for path, reason in skipped.items() if path.startswith("truth/")]
-    end = f"; {len(left_out)} channels not compared ({left_out[0]})" if left_out else ""
+    skipped_too = f"; {counted(len(left_out), 'channel')} not compared"
+    end = f"{skipped_too} ({left_out[0]})" if left_out else ""
+    over = counted(rows, "row")
     if not truth or not rows:
-        return f"truth: nothing to compare over {rows} rows{end}"
+        return f"truth: nothing to compare over {over}{end}"
     if not different:
-        return f"truth: identical bit for bit in {len(truth)} channels over {rows} rows{end}"
+        number = counted(len(truth), "channel")
+        return f"truth: identical bit for bit in {number} over {over}{end}"
     time_s, path = different[0]
     return (
-        f"truth: differs in {len(different)} of {len(truth)} channels over {rows} rows, "
+        f"truth: differs in {len(different)} of {counted(len(truth), 'channel')} over {over}, "
         f"first at {time_s:g} s in {path.removeprefix('truth/')}{end}"
     )
 

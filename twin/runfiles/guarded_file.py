@@ -47,9 +47,14 @@ class GuardedFile(io.FileIO):
 
     def __init__(self, opened: Path, mode: str, shown: Path) -> None:
         super().__init__(opened, mode)
+        self.which, self.holds = "first", "nothing was written"
         self.shown = shown
         self.error: OSError | None = None
         _ignore_size_signal()
+
+    def stands(self) -> None:
+        """Note that the file has its name, so that a failure leaves what is in it."""
+        self.which, self.holds = "next", "the file holds everything up to here"
 
     def write(self, data: Any) -> int:
         """Write all of `data`, or nothing ever again."""
@@ -76,7 +81,7 @@ class GuardedFile(io.FileIO):
         if self.error is not None:
             raise DiskFull(
                 f"writing {self.shown} failed ({self.error}); "
-                "the file holds everything up to the last complete block"
+                f"{self.holds.replace('here', 'the last complete block')}"
             )
 
     def check_space(self, block_bytes: int) -> None:
@@ -110,8 +115,8 @@ class GuardedFile(io.FileIO):
 
     def _full(self, why: str, need: int) -> DiskFull:
         return DiskFull(
-            f"no room for the next rows of {self.shown}: {why}, {need / 1e6:.1f} MB are needed; "
-            "the file holds everything up to here"
+            f"no room for the {self.which} rows of {self.shown}: {why}, {need / 1e6:.1f} MB are "
+            f"needed; {self.holds}"
         )
 
 

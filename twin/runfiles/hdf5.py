@@ -135,6 +135,8 @@ class RunFile:
             raise RunFileExists(f"{path} exists already; choose another name, or add --force")
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         guard = GuardedFile(part, "w+", path)
+        if path.exists():
+            guard.holds += f", the older {path.name} is untouched"
         run = None
         try:
             file = h5py.File(guard, "w", libver="earliest")
@@ -143,6 +145,7 @@ class RunFile:
             run.flush()
             run.check_space()
             os.replace(part, path)
+            guard.stands()
         except BaseException:
             if run is not None:
                 run._release()

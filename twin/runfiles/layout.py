@@ -47,12 +47,23 @@ FAULT_COLUMNS = {
     "until_s": ("f8", "s", "planned end; NaN or infinite if none"),
     "magnitude": ("f8", "", "size, in `unit`"),
     "unit": (TEXT, "", "unit of `magnitude`"),
+    "target": (TEXT, "", "what fails there: a contactor and how, or a sensor's channel"),
+    "trigger": (TEXT, "", "condition that brings it, in words; empty for a time window"),
 }
 TRANSITION_COLUMNS = {
     "transition_time_s": ("f8", "s", "when a fault really came or went"),
     "transition_fault": ("i4", "1", "which fault, index from 0"),
     "transition_active": ("u1", "1", "1 when it came, 0 when it went"),
 }
+
+
+ADDED_COLUMNS = ("target", "trigger")
+"""Columns of ``/faults`` that the first files of this format have not."""
+
+
+def counted(n: int, word: str) -> str:
+    """Return ``1 row`` or ``2,000 rows``."""
+    return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
 def chunk_shape(block_rows: int, width: int, itemsize: int) -> tuple[int, int]:
@@ -158,6 +169,16 @@ class Event:
     limit: float = float("nan")
     text: str = ""
 
+    @property
+    def is_alarm(self) -> bool:
+        """Whether this is an alarm that came, not one that went and no mere information."""
+        return self.severity not in ("", "info") and self.transition != "went"
+
+    @property
+    def sentence(self) -> str:
+        """The text on one line; the code in words if there is none."""
+        return " ".join(self.text.split()) or f"{self.code} {self.transition}".strip()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRow:
@@ -174,3 +195,5 @@ class FaultRow:
     until_s: float = float("nan")
     magnitude: float = float("nan")
     unit: str = ""
+    target: str = ""
+    trigger: str = ""

@@ -87,6 +87,7 @@ class Recorder:
         self._max_wait_s = max_wait_s
         self._filled = 0
         self._written = 0
+        self._ending: tuple[str, int] | None = None
         self._last_write_s = time.monotonic()
         self._events: list[Event] = []
         self._transitions: list[tuple[float, int, int]] = []
@@ -197,6 +198,10 @@ class Recorder:
         self.file.flush()
         self._last_write_s = time.monotonic()
 
+    def end_as(self, exit_reason: str, exit_code: int) -> None:
+        """Note how the run ends, if whoever closes the file cannot know: it outranks `close`."""
+        self._ending = exit_reason, exit_code
+
     def close(
         self, exit_reason: str, exit_code: int = 0, attributes: Mapping[str, Any] | None = None
     ) -> None:
@@ -211,6 +216,8 @@ class Recorder:
         attributes : mapping, optional
             Further root attributes.
         """
+        if self._ending is not None:
+            exit_reason, exit_code = self._ending
         try:
             if self._filled > self._written or self._events or self._transitions:
                 self.file.reserve()
@@ -244,6 +251,9 @@ class NullRecorder:
         """Drop the state."""
 
     def write(self) -> None:
+        """Do nothing."""
+
+    def end_as(self, exit_reason: str, exit_code: int) -> None:
         """Do nothing."""
 
     def close(

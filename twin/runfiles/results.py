@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.runfiles.layout import (
+    ADDED_COLUMNS,
     EVENT_COLUMNS,
     FAULT_COLUMNS,
     TRANSITION_COLUMNS,
@@ -25,6 +26,7 @@ from twin.runfiles.layout import (
     ChannelSpec,
     Event,
     FaultRow,
+    counted,
 )
 
 if TYPE_CHECKING:
@@ -154,7 +156,12 @@ class Run:
     @cached_property
     def faults(self) -> list[FaultRow]:
         """What was injected: the answer key."""
-        return [FaultRow(**row) for row in self._reader.table("faults", FAULT_COLUMNS)]
+        try:
+            rows = self._reader.table("faults", FAULT_COLUMNS)
+        except KeyError:  # an early file
+            old = {k: v for k, v in FAULT_COLUMNS.items() if k not in ADDED_COLUMNS}
+            rows = self._reader.table("faults", old)
+        return [FaultRow(**row) for row in rows]
 
     @cached_property
     def fault_transitions(self) -> list[tuple[float, int, bool]]:
@@ -190,7 +197,15 @@ class Run:
         ----------
         group : str or None
             As ``"truth"``; None for the tree of all groups but the stored states.
+
+        Raises
+        ------
+        KeyError
+            The file has no such group.
         """
+        groups = {spec.group for spec in self.channels.values()} | {"events", "faults"}
+        if group is not None and group not in groups:
+            raise KeyError(f"{self.path} has no group {group!r}; it has {sorted(groups)}")
         try:
             import xarray
         except ImportError as error:
@@ -205,7 +220,6 @@ class Run:
 
         if group is not None:
             return dataset(group)
-        groups = {spec.group for spec in self.channels.values()} | {"events", "faults"}
         tree: dict[str, Any] = {f"/{name}": dataset(name) for name in sorted(groups)}
         tree["/"] = xarray.Dataset(attrs=self.attributes)
         return xarray.DataTree.from_dict(tree)
@@ -222,7 +236,7 @@ class Run:
         lines = {
             "file": self.path,
             "ended": self.ended,
-            "simulated": f"{float(time_s[-1]):,.0f} s in {self.rows} rows" if len(time_s) else "-",
+            "simulated": f"{float(time_s[-1]):,.0f} s in {counted(self.rows, 'row')}" if len(time_s) else "-",
             "axes": ", ".join(f"{a.size} x {a.name}" for a in self.axes.values()),
             "channels": len(self.channels),
             "events": len(self.events),
@@ -244,26 +258,29 @@ def summary(run: Run) -> dict[str, Any]:
     -------
     dict
         JSON-ready. ``peak_temperature``, ``min_voltage`` and ``max_voltage`` hold value, unit,
-        index, where and time_s; ``soc_error`` is in points (0.01 of SOC); None where the file
-        lacks what is needed.
+        index, where, time_s and whether the cell was beyond its tables then; ``events`` counts
+        the alarms that came, by severity; ``soc_error`` is in points (0.01 of SOC); None where the
+        file lacks what is needed.
     """
     time_s = run.time_s(next((s.group for s in run.channels.values()), "truth"))
-    severities = Counter(event.severity for event in run.events)
-    alarm = next((e for e in run.events if e.severity not in ("", "info")), None)
+    alarms = [event for event in run.events if event.is_alarm]
+    start_s, end_s = (float(time_s[0]), float(time_s[-1])) if len(time_s) else (0.0, 0.0)
     residual_J, relative = _energy_residual(run.ledger)
     charge = [run.ledger[name] for name in CHARGE_RESIDUALS if name in run.ledger]
     return {
         "file": str(run.path),
         "ended": run.ended,
         "exit_code": run.attributes.get("exit_code"),
-        "duration_s": float(time_s[-1] - time_s[0]) if len(time_s) else 0.0,
+        "start_s": start_s,
+        "end_s": end_s,
+        "duration_s": end_s - start_s,
         "rows": run.rows,
         "peak_temperature": _extreme(run, "truth/cell_temperature_K", np.fmax),
         "min_voltage": _extreme(run, "truth/cell_voltage_V", np.fmin),
         "max_voltage": _extreme(run, "truth/cell_voltage_V", np.fmax),
         "soc_error": _soc_error(run, time_s),
-        "events": dict(severities),
-        "first_alarm": None if alarm is None else _event_dict(alarm),
+        "events": dict(Counter(alarm.severity for alarm in alarms)),
+        "first_alarm": _event_dict(alarms[0]) if alarms else None,
         "faults": len(run.faults),
         "checkpoints": len(run.checkpoints),
         "energy_residual_J": residual_J,
@@ -296,7 +313,13 @@ def _extreme(run: Run, path: str, pick: np.ufunc) -> dict[str, Any] | None:
         "index": column,
         "where": run.name_of(spec.axis, column),
         "time_s": float(run.time_s(spec.group)[row]),
+        "beyond_tables": _is_beyond_tables(run, row, column),
     }
+
+
+def _is_beyond_tables(run: Run, row: int, cell: int) -> bool:
+    path = "truth/cell_validity"
+    return path in run.channels and bool(run.channel(path, row, row + 1)[0, cell])
 
 
 def _groups_of_cells(run: Run) -> NDArray[np.int64] | None:

@@ -35,7 +35,9 @@ class MyEms:
             command.mode, command.reason = EmsMode.HOLD, "stop, not connected, or stale limits"
             return command
         # The lowest plausible voltage turns ampere limits into watts that are safe at any voltage.
-        high_W = 0.94 * inputs.discharge_limit_A[0] * inputs.voltage_min_V
+        # 6 % of losses in the PCS are kept free, or its standby power where that is more.
+        high_W = inputs.discharge_limit_A[0] * inputs.voltage_min_V
+        high_W = max(high_W - max(0.06 * high_W, 0.01 * inputs.pcs_rated_W), 0.0)
         low_W = -inputs.charge_limit_A[0] * inputs.voltage_min_V
         if not inputs.soc > self._soc_low:
             high_W = 0.0
@@ -44,6 +46,8 @@ class MyEms:
             command.reason = "something is unknown"
             return command
         command.power_W = float(min(max(wish_W, low_W), high_W))
+        if command.power_W >= 0.0 and high_W == 0.0:
+            command.mode = EmsMode.HOLD  # a running PCS would draw its standby power
         command.reason = "load minus PV" if command.power_W == wish_W else "limits"
         return command
 
