@@ -8,13 +8,15 @@ voltage floor, never a rack with an alarm that derates. The decision is remember
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cell_models.jit import kernel
-from controllers.conditioning import CURRENT, SOC_MIN, V_LOST, V_MIN
+from controllers.conditioning import CURRENT, V_LOST
+from controllers.ekf import R0, R1
 from controllers.ports import Bools, FieldSpec, Floats, PackMap
 
 
@@ -34,7 +36,8 @@ class BalancingOptions(BaseModel):
     rest_s : float
         How long the current must have been small [s].
     rest_c_rate : float
-        Small means below this many times 1C.
+        Small means below this many times 1C. Up to twice as much the time of rest stands still, or
+        the noise of the sensor would start it anew for ever.
     floor_V : float
         No group bleeds below this [V]. None: 3.4 V for NMC, 3.2 V for LFP.
     temperature_max_K : float
@@ -56,11 +59,22 @@ class BalancingOptions(BaseModel):
 
 
 @kernel
+def own_drop(g, bleeding, voltage_V, derived, per_ohm):
+    """Return the drop that the bleeding of group `g` itself makes [V].
+
+    Added back to its voltage: a small resistor would else stop as soon as it starts.
+    """
+    if bleeding[g] == 0 or per_ohm == 0.0:
+        return 0.0
+    return voltage_V[g] * per_ohm * (derived[R0, g] + derived[R1, g])
+
+
+@kernel
 def choose_bleeds(
     level,
-    lowest_row,
     voltage_V,
     temperature_K,
+    derived,
     rack_first,
     rack_rows,
     verdict,
@@ -73,16 +87,22 @@ def choose_bleeds(
     """Decide for every group; `rest_s` (R,), `bleeding` (G,) and `out` (G,) are written.
 
     `limits`: start, stop (in units of `level`), rest time [s], rest current of a rack [A],
-    floor [V], highest temperature [K].
+    floor [V], highest temperature [K], 1 over bleed resistance and cells in parallel [1/ohm] where
+    voltages are levelled, else 0.
     """
     for r in range(len(rack_first) - 1):
-        at_rest = abs(rack_rows[CURRENT, r]) <= limits[3]
-        rest_s[r] = min(rest_s[r] + dt, 1e9) if at_rest else 0.0
-        allowed = at_rest and rest_s[r] >= limits[2]
+        i = abs(rack_rows[CURRENT, r])
+        if i <= limits[3]:
+            rest_s[r] = min(rest_s[r] + dt, 1e9)
+        elif not i <= 2.0 * limits[3]:
+            rest_s[r] = 0.0
+        allowed = i <= 2.0 * limits[3] and rest_s[r] >= limits[2]
         allowed = allowed and verdict[0, r] < 2.0 and rack_rows[V_LOST, r] == 0.0
-        lowest = rack_rows[lowest_row, r]
+        lowest = math.inf
         for g in range(rack_first[r], rack_first[r + 1]):
-            above = level[g] - lowest
+            lowest = min(lowest, level[g] + own_drop(g, bleeding, voltage_V, derived, limits[6]))
+        for g in range(rack_first[r], rack_first[r + 1]):
+            above = level[g] + own_drop(g, bleeding, voltage_V, derived, limits[6]) - lowest
             wanted = above > limits[0] or (bleeding[g] != 0 and above > limits[1])
             possible = voltage_V[g] > limits[4] and temperature_K[g] < limits[5]
             on = allowed and wanted and possible
@@ -121,6 +141,9 @@ class Balancing:
                 options.rest_c_rate * one_c_A,
                 floor_V,
                 options.temperature_max_K,
+                0.0
+                if self.by_soc or not self.enabled
+                else 1.0 / (pack.bleed_resistance_ohm * pack.cells_per_group),
             ]
         )
         self._rack_first = pack.rack_first_group
@@ -130,6 +153,7 @@ class Balancing:
         voltage_V: Floats,
         soc: Floats,
         temperature_K: Floats,
+        derived: Floats,
         rack_rows: Floats,
         verdict: Floats,
         out: Bools,
@@ -141,9 +165,9 @@ class Balancing:
             return
         choose_bleeds(
             soc if self.by_soc else voltage_V,
-            SOC_MIN if self.by_soc else V_MIN,
             voltage_V,
             temperature_K,
+            derived,
             self._rack_first,
             rack_rows,
             verdict,

@@ -207,6 +207,24 @@ def spread_temperatures(temperature_K, group_sensor, group_rack, rack_rows, grou
 
 
 @kernel
+def condition_cells(
+    volts, volts_valid, volts_age, held_V, voltage_V, voltage_lost_s, rack_first,
+    warm, warm_valid, warm_age, held_K, temperature_K, rate, temperature_lost_s, sensor_rack,
+    group_sensor, group_rack, group_temperature_K, rack_rows, elapsed_s, hold_s,
+):  # fmt: skip
+    """Run the three kernels above in one call."""
+    condition_groups(
+        volts, volts_valid, volts_age, held_V, voltage_V, voltage_lost_s, rack_first, rack_rows,
+        elapsed_s, hold_s,
+    )  # fmt: skip
+    condition_sensors(
+        warm, warm_valid, warm_age, held_K, temperature_K, rate, temperature_lost_s, sensor_rack,
+        rack_rows, elapsed_s,
+    )  # fmt: skip
+    spread_temperatures(temperature_K, group_sensor, group_rack, rack_rows, group_temperature_K)
+
+
+@kernel
 def summarise_site(rack_rows, state, site_row):
     """Gather the racks: coldest, hottest, lowest soc, energy out and in, racks opening or closed.
 
@@ -317,7 +335,7 @@ class Conditioning:
             group = self._no_group
         if len(sensor.value) != len(pack.temperature_rack):
             sensor = self._no_sensor
-        condition_groups(
+        condition_cells(
             group.value,
             group.valid,
             group.age_s,
@@ -325,11 +343,6 @@ class Conditioning:
             quantity["voltage_V"],
             quantity["voltage_lost_s"],
             pack.rack_first_group,
-            rows,
-            elapsed_s,
-            self._hold_s,
-        )
-        condition_sensors(
             sensor.value,
             sensor.valid,
             sensor.age_s,
@@ -338,15 +351,12 @@ class Conditioning:
             quantity["heating_K_per_s"],
             quantity["temperature_lost_s"],
             pack.temperature_rack,
-            rows,
-            elapsed_s,
-        )
-        spread_temperatures(
-            quantity["temperature_K"],
             self._nearest,
             pack.group_rack,
-            rows,
             self.group_temperature_K,
+            rows,
+            elapsed_s,
+            self._hold_s,
         )
 
     def site(self, state: Ints) -> list[float]:

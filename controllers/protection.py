@@ -132,6 +132,19 @@ def summarise(rows, memory, busy, component_rack, derate, verdict):
                     verdict[2, r] = min(verdict[2, r], discharge)
 
 
+@kernel
+def evaluate_and_summarise(
+    quantity, rows, bounds, memory, busy, component_rack, direction, reset, transitions, derate,
+    verdict,
+):  # fmt: skip
+    """Run the two kernels above in one call."""
+    n_found = evaluate(
+        quantity, rows, bounds, memory, busy, component_rack, direction, reset, transitions
+    )
+    summarise(rows, memory, busy, component_rack, derate, verdict)
+    return n_found
+
+
 # How a quantity is shown: factor, offset, format.
 _SHOWN: dict[str, tuple[float, float, str]] = {
     "voltage_V": (1.0, 0.0, "{:.3f} V"),
@@ -195,7 +208,7 @@ class Protection:
     def step(self, rack_rows: Floats, reset: bool, view: Any) -> list[Alarm]:
         """Evaluate all rows; `verdict` holds what they demand; return the transitions."""
         memory, busy = view.alarm_memory, view.alarm_busy
-        n_found = evaluate(
+        n_found = evaluate_and_summarise(
             self._buffer,
             self._table,
             self._bounds,
@@ -205,8 +218,9 @@ class Protection:
             rack_rows[DIRECTION],
             reset,
             self._transitions,
+            self._derate,
+            self.verdict,
         )
-        summarise(self._table, memory, busy, self._component_rack, self._derate, self.verdict)
         return [self._alarm(*change) for change in self._transitions[:n_found].tolist()]
 
     def worst_active(self, view: Any) -> Severity:

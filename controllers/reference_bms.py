@@ -189,7 +189,15 @@ class ReferenceBms:
             command.reason = "waiting for racks to join"
 
         self._balancing.step(
-            voltage_V, self._report[0], temperature_K, rows, verdict, command.bleed, elapsed_s, view
+            voltage_V,
+            self._report[0],
+            temperature_K,
+            self._filter.derived,
+            rows,
+            verdict,
+            command.bleed,
+            elapsed_s,
+            view,
         )
         self._finish(command, view)
         return command

@@ -21,6 +21,8 @@ from packs.switchgear import IDLE_TICK, MOVED, PRECHARGING, Switchgear, declare_
 from packs.thermal import advance_heat, stable_parts
 from packs.topology import Topology
 
+OCV_OR_TEMPERATURE = 3
+"""Flags that make an event; resistances held below soc 0.05 or above 0.95 are in the file only."""
 ALERT_TICKS = 1000
 """How long the short step holds after switchgear moved or a fault changed [ms]."""
 
@@ -196,7 +198,8 @@ class Plant:
 
     def _count_out_of_range(self) -> None:
         """Note when the number of cells beyond their tables changes."""
-        beyond = np.flatnonzero(self.model.field(self.cells.lanes, "validity"))
+        flags = self.model.field(self.cells.lanes, "validity").astype(np.int64)
+        beyond = np.flatnonzero(flags & OCV_OR_TEMPERATURE)
         if len(beyond) == self.control.out_of_range[0]:
             return
         self.control.out_of_range[0] = len(beyond)

@@ -1,38 +1,86 @@
-"""The answer key: what a scenario injects, where and when, as the run file keeps it."""
+"""The answer key: what a scenario injects, where and when, as the run file keeps it; in words."""
 
 from __future__ import annotations
 
-from twin.faults import SENSOR_KINDS
+import math
+from typing import TYPE_CHECKING, Any
+
 from twin.runfiles.layout import FaultRow
-from twin.scenarios.scenario import Scenario
+
+if TYPE_CHECKING:
+    from twin.scenarios.scenario import Scenario
+
+LEVELS = ("rack", "module", "group", "cell")
+SIZES = {
+    "internal_short": ("resistance", "ohm"),
+    "joint_resistance": ("resistance", "ohm"),
+    "sensor_offset": ("offset", ""),
+    "coolant_loss": ("remaining", "1"),
+}
+CELSIUS_K = 273.15
 
 
 def answer_key(scenario: Scenario) -> list[FaultRow]:
     """Return what is injected, where and when; indices from 0."""
+    from twin.faults import SENSOR_KINDS
+
     rows = []
     for fault in scenario.faults:
         at = getattr(fault, "at", None)
-        place = {k: getattr(at, k, None) for k in ("rack", "module", "group", "cell")}
-        name = ", ".join(f"{key} {value}" for key, value in place.items() if value is not None)
-        sizes = {
-            "internal_short": ("resistance", "ohm"),
-            "joint_resistance": ("resistance", "ohm"),
-            "sensor_offset": ("offset", ""),
-            "coolant_loss": ("remaining", "1"),
-        }
-        attribute, unit = sizes.get(fault.kind, ("", ""))
+        place = {level: getattr(at, level, None) for level in LEVELS}
+        attribute, unit = SIZES.get(fault.kind, ("", ""))
         if fault.kind == "sensor_offset":
             unit = SENSOR_KINDS[fault.channel].rpartition("_")[2]
         rows.append(
             FaultRow(
                 name=fault.name,
                 kind=fault.kind,
-                component=name or "site",
+                component=_place_name(at) or "site",
                 **{key: -1 if value is None else value - 1 for key, value in place.items()},
-                from_s=float("nan") if fault.from_ is None else fault.from_,
-                until_s=float("nan") if fault.until is None else fault.until,
-                magnitude=float(getattr(fault, attribute, float("nan"))),
+                from_s=math.nan if fault.from_ is None else fault.from_,
+                until_s=math.nan if fault.until is None else fault.until,
+                magnitude=float(getattr(fault, attribute, math.nan)),
                 unit=unit,
+                target=_target(fault),
+                trigger="" if fault.when is None else _condition(fault.when),
             )
         )
     return rows
+
+
+def _place_name(at: Any) -> str:
+    values = ((level, getattr(at, level, None)) for level in (*LEVELS, "sensor"))
+    return ", ".join(f"{level} {value}" for level, value in values if value is not None)
+
+
+def _target(fault: Any) -> str:
+    """Return what fails at the place: a contactor and how, or a sensor's channel."""
+    if fault.kind == "contactor_stuck":
+        return f"{fault.contactor} stuck {fault.position}"
+    return getattr(fault, "channel", "")
+
+
+def _condition(when: Any) -> str:
+    """Return a trigger as ``truth/cell_temperature_K of rack 1 above 60 degC for 5 s``."""
+    place = _place_name(when.at)
+    side, value = ("below", when.below) if when.above is None else ("above", when.above)
+    _, _, unit = when.channel.rpartition("_")
+    size = f"{value:g} {unit}" if unit in ("V", "A", "W") else f"{value:g}"
+    if unit == "K":
+        size = f"{value - CELSIUS_K:.6g} degC"
+    elif unit == "soc":
+        size = f"{100.0 * value:g} %"
+    held = f" for {when.for_:g} s" if when.for_ else ""
+    return f"{when.channel}{f' of {place}' if place else ''} {side} {size}{held}"
+
+
+def size_in_words(fault: FaultRow) -> str:
+    """Return how large a fault is, as ``0.5 ohm``; empty if it has no size."""
+    magnitude, unit = fault.magnitude, fault.unit
+    if not math.isfinite(magnitude):
+        return ""
+    if fault.kind == "coolant_loss":
+        return f"{100.0 * magnitude:g} % of the flow remains"
+    if unit == "ohm" and abs(magnitude) < 0.1:
+        return f"{1e3 * magnitude:g} mohm"
+    return f"{magnitude:g} {unit}".strip().removesuffix(" 1")

@@ -230,6 +230,7 @@ class Engine:
             site.ambient_K, site.demand_W, site.load_W, site.pv_W, site.price_per_J
         )  # fmt: skip
         self.recorder.row(tick / 1000.0)
+        self.ledger.begin_row()
 
     # --- running --------------------------------------------------------------------------------
 

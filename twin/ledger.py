@@ -74,7 +74,7 @@ class Ledger:
         self._view.start_charge_As[:] = self._charge()
 
     def close(self) -> None:
-        """Strike the balance now; the last two terms are the largest since the last time."""
+        """Strike the balance now; the last two terms are the largest since the last row."""
         self.observe()
         plant = self._plant
         flow = dict(zip(FLOWS, plant.flows.total + plant.flows.low, strict=True))
@@ -99,7 +99,10 @@ class Ledger:
             moved, charge_residual, charge_residual / max(charge_throughput, 1.0),
             *plant.flows.worst,
         )  # fmt: skip
-        plant.flows.worst[:] = 0.0
+
+    def begin_row(self) -> None:
+        """Let the residuals of network and splitting be the largest from here on."""
+        self._plant.flows.worst[:] = 0.0
 
     def as_dict(self) -> dict[str, float]:
         """Return the terms of the last `close` by name."""

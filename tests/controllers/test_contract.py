@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import twin
 from controllers.contract import check_bms, check_ems
 from controllers.contract_rig import fingerprint, make_measurements, make_pack, make_view
 from controllers.ems import SimpleEms
@@ -259,3 +260,22 @@ def test_reference_bms_runs_without_the_compiler() -> None:
     assert answers[0][0] == answers[1][0] == "[4, 4"
     # Compiled exp and contraction may differ in the last digits.
     assert float(answers[0][1]) == pytest.approx(float(answers[1][1]), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["ThermostatBms", "MyBms"])
+def test_what_we_ship_to_start_from_starts_without_tripping_the_converter(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ROOT / ("docs/tutorial_bms.md" if name == "ThermostatBms" else "twin/templates/bms.py")
+    (tmp_path / "scenario.yaml").write_bytes((ROOT / "twin/templates/scenario.yaml").read_bytes())
+    plug_in = types.ModuleType(f"shipped_{name}")
+    setattr(plug_in, name, load(path, name))
+    monkeypatch.setitem(sys.modules, plug_in.__name__, plug_in)
+    engine = twin.build(
+        twin.load_scenario(
+            tmp_path / "scenario.yaml", ("duration=30 s", f"bms.use={plug_in.__name__}:{name}")
+        )
+    )
+    engine.run()
+    assert [event.code for event in engine.events] == []
+    assert engine.plant.pcs_view.ac_power_W[0] == pytest.approx(100.0)  # as the profile asks

@@ -203,7 +203,12 @@ def test_a_healthy_spread_raises_no_deviation_alarm(soc: float, current_A: float
     loaded_V = ocv_V - ohm * current_A / 2.0
     loaded = make_measurements(pack, voltage_V=loaded_V, current_A=current_A)
     codes = {a.code for a in run(bms, [loaded] * 120, view, 30.0)}
-    assert not codes & {"cell_low_warning", "cell_low_derate", "cell_voltage_spread"}
+    assert not codes & {
+        "cell_low_warning",
+        "cell_low_derate",
+        "cell_high_warning",
+        "cell_voltage_spread",
+    }
 
 
 def test_healthy_pack_with_sensor_noise_raises_nothing() -> None:
@@ -247,3 +252,40 @@ def test_emergency_stop_and_interlock_open_at_once() -> None:
     message = make_measurements(pack, host=HostRequest(emergency_stop=True))
     (alarm,) = run(bms, [message], view)
     assert (alarm.code, alarm.component) == ("emergency_stop", -1)
+
+
+def test_more_than_512_alarms_come_in_the_same_step() -> None:
+    pack = make_pack((600,))
+    (row,) = (r for r in ALL_ROWS if r.code == "voltage_lost")
+    buffer, quantity = allocate_quantities(pack)
+    protection = Protection(pack, (row,), 1.0, quantity, buffer, 0.5)
+    view, rack_rows = make_view(protection.fields), np.zeros((20, 1))
+    for lost_s, active in ((3.0, True), (0.0, False)):
+        quantity["voltage_lost_s"][:] = lost_s
+        alarms = protection.step(rack_rows, False, view)
+        assert [a.component for a in alarms] == list(range(600))
+        assert all(a.active is active for a in alarms)
+        assert protection.step(rack_rows, False, view) == []
+
+
+def test_a_group_far_above_its_neighbours_is_named() -> None:
+    pack = make_pack((6, 6))
+    bms = ReferenceBms(pack, {"step_s": 1.0, "balancing": {"enabled": False}})
+    view = make_view(bms.fields)
+    voltage_V = np.full(12, 3.700)
+    assert run(bms, [make_measurements(pack, voltage_V=voltage_V)] * 30, view) == []
+    voltage_V[8] += 0.082
+    (alarm,) = run(bms, [make_measurements(pack, voltage_V=voltage_V)] * 90, view, 30.0)
+    assert (alarm.code, alarm.component, alarm.scope) == ("cell_high_warning", 8, "group")
+    assert alarm.severity == Severity.WARNING
+    # 82 mV, less what the steep OCV there lets a healthy spread of charge do.
+    assert alarm.text == "rack 2, module 2, group 1 is 75 mV above the median of its rack"
+
+
+def test_a_pack_too_cold_for_any_current_says_so() -> None:
+    pack = make_pack((4,))
+    bms = ReferenceBms(pack, {"step_s": 1.0})
+    view = make_view(bms.fields)
+    alarms = run(bms, [make_measurements(pack, temperature_K=233.15)] * 30, view)
+    assert [(a.code, a.component) for a in alarms] == [("undertemperature", k) for k in range(2)]
+    assert alarms[0].severity == Severity.WARNING and "-40.0 degC" in alarms[0].text

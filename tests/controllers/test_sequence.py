@@ -7,7 +7,15 @@ import pytest
 
 from controllers import sequence
 from controllers.contract_rig import make_measurements, make_pack, make_view
-from controllers.ports import BmsCommand, BmsState, HostMode, HostRequest
+from controllers.ports import (
+    AlarmScope,
+    BmsCommand,
+    BmsState,
+    HostMode,
+    HostRequest,
+    Measurements,
+    Severity,
+)
 from controllers.reference_bms import ReferenceBms
 
 
@@ -45,6 +53,7 @@ class Bus:
                 bus_V=self.bus_V,
                 host=self.host,
             )
+            self.spoil(message)
             message.contactor_feedback = self.feedback.copy()
             command = self.bms.step(message.time_s, message, self.view)
             self.alarms += command.alarms
@@ -54,6 +63,9 @@ class Bus:
             self.ticks += 1
         self.command = command
         return command
+
+    def spoil(self, message: Measurements) -> None:
+        """Alter what the BMS is told, in a test of its own."""
 
     def _plant(self, coils: np.ndarray, rack_V: np.ndarray) -> None:
         if not self.stuck_open:
@@ -215,3 +227,85 @@ def test_standby_opens_and_normal_closes_again() -> None:
     bus.host = HostRequest()
     assert bus.step(60).state[0] == BmsState.NORMAL
     assert bus.alarms == []
+
+
+def silence(channel) -> None:  # noqa: ANN001
+    channel.value[:], channel.valid[:], channel.age_s[:] = np.nan, False, np.inf
+
+
+@pytest.mark.parametrize(
+    ("name", "delay_s"), [("group_voltage_V", 0.3), ("temperature_K", 5.0), ("rack_current_A", 0.3)]
+)
+def test_sensors_that_speak_late_raise_no_alarm_at_power_on(name: str, delay_s: float) -> None:
+    class Late(Bus):
+        def spoil(self, message: Measurements) -> None:
+            if message.time_s < delay_s - 1e-9:
+                silence(getattr(message, name))
+
+    bus = Late(step_s=0.1)
+    command = bus.step(150)
+    assert bus.alarms == []
+    assert command.state.tolist() == [BmsState.NORMAL]
+    assert command.site_discharge_limit_A.min() > 0.0
+
+
+def test_a_rack_that_never_gets_a_temperature_stops_after_ten_seconds() -> None:
+    class Blind(Bus):
+        def spoil(self, message: Measurements) -> None:
+            silence(message.temperature_K)
+
+    bus = Blind(step_s=0.1)
+    bus.step(95)
+    assert bus.alarms == []
+    assert bus.step(30).state.tolist() == [BmsState.ERROR]
+    assert {"temperatures_lost", "temperature_lost"} == {a.code for a in bus.alarms}
+
+
+@pytest.mark.parametrize("name", ["rack_current_A", "rack_current_b_A"])
+def test_one_current_sensor_lost_is_told_and_the_rack_goes_on(name: str) -> None:
+    class Half(Bus):
+        def spoil(self, message: Measurements) -> None:
+            if self.ticks >= 100 and self.ticks < 200:
+                silence(getattr(message, name))
+
+    bus = Half(step_s=0.1)
+    assert bus.step(199).state.tolist() == [BmsState.NORMAL]
+    (alarm,) = bus.alarms
+    assert (alarm.code, alarm.severity, alarm.scope, alarm.component) == (
+        "current_redundancy_lost",
+        Severity.WARNING,
+        AlarmScope.RACK,
+        0,
+    )
+    bus.step(10)
+    assert [a.active for a in bus.alarms] == [True, False]
+
+
+def test_a_pack_without_a_second_current_sensor_misses_nothing() -> None:
+    class Single(Bus):
+        def spoil(self, message: Measurements) -> None:
+            silence(message.rack_current_b_A)
+
+    bus = Single(step_s=0.1)
+    assert bus.step(150).state.tolist() == [BmsState.NORMAL] and bus.alarms == []
+
+
+def test_a_current_sensor_that_is_off_is_no_welded_contact_and_no_ignored_limit() -> None:
+    class Off(Bus):
+        def spoil(self, message: Measurements) -> None:
+            if self.ticks >= 100:
+                message.rack_current_A.value[:] += 4.0  # 27 % of the rating
+
+    bus = Off(step_s=0.1)
+    command = bus.step(700)
+    assert command.state.tolist() == [BmsState.ERROR] and not command.plus.any()
+    assert {a.code for a in bus.alarms} == {"current_mismatch", "current_mismatch_stop"}
+
+
+def test_a_current_that_both_sensors_see_through_open_contactors_is_a_weld() -> None:
+    bus = Bus(step_s=0.1)
+    bus.host = HostRequest(mode=HostMode.STANDBY)
+    bus.step(30)
+    bus.current_A = 4.0
+    assert bus.step(30).state.tolist() == [BmsState.LATCHED]
+    assert "current_while_open" in {a.code for a in bus.alarms}

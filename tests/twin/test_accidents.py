@@ -108,6 +108,20 @@ def test_ctrl_c_keeps_the_file(folder: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_sigterm_keeps_the_file_and_is_a_stop_from_outside(folder: Path) -> None:
+    process = long_run("stopped.h5")
+    process.terminate()
+    _, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 4
+    assert told.startswith("stopped from outside (SIGTERM) at ")
+    assert len(told.splitlines()) == 1
+    with open_run("stopped.h5") as run:
+        assert run.attributes["exit_code"] == 4
+        assert run.ended.startswith("stopped from outside (SIGTERM)")
+        assert run.rows > 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_after_kill_9_the_file_opens_up_to_the_last_block(folder: Path) -> None:
     process = long_run("killed.h5")
     process.kill()
@@ -142,3 +156,16 @@ def test_a_disk_that_fills_stops_the_run_and_keeps_what_was_written(folder: Path
         voltage_V = run.channel("truth/cell_voltage_V")
         assert len(voltage_V) > 100
         assert np.isfinite(voltage_V).all()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file-size limits of POSIX")
+def test_without_room_for_the_first_rows_an_older_file_stays(folder: Path) -> None:
+    (folder / "old.h5").write_text("precious")
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))"
+    process = spawn("run", "tiny.yaml", "-o", "old.h5", "--force", before=limit)
+    _, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 4, told
+    assert "no room for the first rows of old.h5" in told
+    assert "nothing was written, the older old.h5 is untouched" in told
+    assert (folder / "old.h5").read_text() == "precious"
+    assert not list(folder.glob(".*part"))

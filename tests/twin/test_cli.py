@@ -66,6 +66,72 @@ def test_json_stands_alone_on_stdout(folder: Path, twin: Twin) -> None:
     assert inspected["axes"]["cell"] == 4
 
 
+def test_json_stands_alone_though_a_plug_in_prints(folder: Path, twin: Twin) -> None:
+    (folder / "loud_bms.py").write_text(
+        "from controllers.null import NullBms\nprint('loaded')\nclass Loud(NullBms):\n"
+        "    def step(self, time_s, inputs, view):\n        print('step')\n"
+        "        return super().step(time_s, inputs, view)\n"
+    )
+    use = ("--set", "bms.use=loud_bms:Loud", "--until", "2 s")
+    result = twin("run", "tiny.yaml", *use, "--json")
+    assert json.loads(result.stdout)["exit_code"] == 0
+    assert "loaded" in result.stderr
+    assert "step" in result.stderr
+    assert "step" in twin("run", "tiny.yaml", *use, "--force").stdout
+
+
+def test_text_is_text_and_no_emoji(capsys: pytest.CaptureFixture[str]) -> None:
+    from twin.cli.screen import complain, facts, say, stdout
+
+    say("file.yaml:100: key")
+    complain("file.yaml:100: key")
+    stdout().print(facts([("a", "b:100:c")]))
+    stdout().print("b:100:c")
+    told = capsys.readouterr()
+    assert told.out.count(":100:") == 3
+    assert ":100:" in told.err
+
+
+def test_pages_and_drawings_of_others_are_not_overwritten(folder: Path, twin: Twin) -> None:
+    twin("run", "tiny.yaml", "--until", "2 s", "--quiet")
+    for _ in range(2):  # a page of ours may be replaced
+        twin("report", "tiny.h5")
+    page = (folder / "tiny.html").read_text(encoding="utf-8")
+    (folder / "tiny.html").write_text("precious")
+    assert "--force" in twin("report", "tiny.h5", code=2).stderr
+    assert (folder / "tiny.html").read_text() == "precious"
+    twin("report", "tiny.h5", "--force")
+    assert (folder / "tiny.html").read_text(encoding="utf-8") == page
+    twin("report", "tiny.h5", "-o", "tiny.h5", "--force", code=2)
+    assert open_run("tiny.h5").rows == 3
+    twin("show", "tiny.yaml", "-o", "pack.svg")
+    assert "--force" in twin("show", "tiny.yaml", "-o", "pack.svg", code=2).stderr
+    twin("show", "tiny.yaml", "-o", "pack.svg", "--force")
+    twin("show", "tiny.yaml", "-o", "tiny.yaml", "--force", code=2)
+
+
+def test_the_answer_key_is_told_with_target_trigger_and_end(folder: Path, twin: Twin) -> None:
+    faults = (
+        "[{name: a, kind: contactor_stuck, at: {rack: 1}, from: 1 s, until: 5 s, contactor: plus, "
+        "position: closed}, {name: b, kind: sensor_lost, channel: group_voltage, at: {rack: 1, "
+        "module: 1, group: 2}, from: 1 s}, {name: c, kind: coolant_loss, at: {rack: 1}, "
+        "remaining: 10 percent, when: {channel: truth/cell_temperature_K, at: {rack: 1, "
+        "module: 1, group: 1, cell: 1}, above: 60 degC, for: 5 s}}]"
+    )
+    twin("run", "tiny.yaml", "--until", "2 s", "--set", f"faults={faults}")
+    text = twin("inspect", "tiny.h5").stdout
+    cell = "rack 1, module 1, group 1, cell 1"
+    for words in (
+        "a (contactor_stuck, plus stuck closed) at rack 1, from 1 s until 5 s",
+        "b (sensor_lost, group_voltage) at rack 1, module 1, group 2, from 1 s",
+        "c (coolant_loss, 10 % of the flow remains) at rack 1, when truth/cell_temperature_K of "
+        f"{cell} above 60 degC for 5 s",
+    ):
+        assert f"answer key: {words}" in text
+    key = json.loads(twin("inspect", "tiny.h5", "--json").stdout)["answer_key"]
+    assert [row["target"] for row in key] == ["plus stuck closed", "group_voltage", ""]
+
+
 def test_quiet_says_nothing(folder: Path, twin: Twin) -> None:
     result = twin("run", "tiny.yaml", "--until", "1 s", "--quiet")
     assert result.stdout == result.stderr == ""

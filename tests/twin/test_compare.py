@@ -67,7 +67,7 @@ def test_equal_runs_are_identical_whenever_they_were_made(tmp_path: Path) -> Non
     a = write_run(tmp_path / "a.h5", with_nan, created="2026-01-01")
     b = write_run(tmp_path / "b.h5", with_nan, created="2027-01-01")
     result = compare([a, b])
-    line = "truth: identical bit for bit in 1 channels over 40 rows"
+    line = "truth: identical bit for bit in 1 channel over 40 rows"
     assert result.pairs[0].truth == line
     assert not result.pairs[0].differing
     assert not result.pairs[0].scenario
@@ -87,7 +87,7 @@ def test_first_and_largest_difference_are_found(tmp_path: Path) -> None:
     assert found.first_time_s == CLOCK_S[7]
     assert found.max_abs == pytest.approx(0.5, abs=1e-6)  # float32
     assert (found.where, found.time_s, found.not_a_number) == ("cell 3", CLOCK_S[20], 1)
-    assert pair.truth.startswith("truth: differs in 1 of 1 channels over 40 rows, first at 0.7 s")
+    assert pair.truth.startswith("truth: differs in 1 of 1 channel over 40 rows, first at 0.7 s")
 
 
 def test_the_sign_of_zero_counts_in_bit_identity(tmp_path: Path) -> None:
@@ -124,10 +124,12 @@ def test_events_in_one_run_alone_are_listed(tmp_path: Path) -> None:
     same = Event(time_s=1.0, source="bms", code="hot")
     extra = Event(time_s=2.0, source="bms", code="cold", component="cell 2")
     a = write_run(tmp_path / "a.h5", events=[same, extra])
-    b = write_run(tmp_path / "b.h5", events=[same, same])
+    went = Event(time_s=3.0, source="bms", code="hot", severity="warning", transition="went")
+    b = write_run(tmp_path / "b.h5", events=[same, same, went])
     result = compare([a, b])
     assert [event.code for event in result.pairs[0].events_only_first] == ["cold"]
-    assert [event.code for event in result.pairs[0].events_only_second] == ["hot"]
+    assert [event.code for event in result.pairs[0].events_only_second] == ["hot", "hot"]
+    assert "only in the second: 3 s hot (went)" in on_screen(result)
     assert "only in the first: 2 s cold cell 2" in on_screen(result)
 
 

@@ -147,6 +147,15 @@ def test_a_full_disk_while_closing_is_said_in_the_file(
         assert run.attributes["exit_code"] == 4
 
 
+def test_an_end_noted_beforehand_outranks_that_of_closing(tmp_path: Path) -> None:
+    recorder = start(tmp_path / "run.h5", [RecordedChannel(BUS, np.zeros(1))])
+    recorder.row(0.0)
+    recorder.end_as("stopped from outside", 4)
+    recorder.close("interrupted", 130)
+    with open_run(tmp_path / "run.h5") as run:
+        assert (run.ended, run.attributes["exit_code"], run.rows) == ("stopped from outside", 4, 1)
+
+
 def test_the_null_recorder_has_every_method_of_the_recorder() -> None:
     public = {name for name in vars(Recorder) if not name.startswith("_")}
     assert public <= set(vars(NullRecorder))

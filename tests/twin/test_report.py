@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +15,10 @@ import pytest
 from twin.pages import plots
 from twin.pages.facts import gather, read_band
 from twin.pages.report import write_report
-from twin.pages.verdicts import pair_alarms, parse_place
+from twin.pages.verdicts import judge, pair_alarms, parse_place
 from twin.pages.wording import clock, energy, scientific, span
 from twin.runfiles.hdf5 import RunFile
-from twin.runfiles.layout import Axis, ChannelSpec, Event, FaultRow
+from twin.runfiles.layout import Axis, ChannelSpec, DiskFull, Event, FaultRow
 from twin.runfiles.recorder import RecordedChannel, Recorder
 from twin.runfiles.results import open_run
 from twin.scenarios.load import parse_scenario
@@ -167,20 +169,27 @@ POWER = ChannelSpec(group="pcs", name="ac_power_W", unit="W")
 def write_run(
     path: Path, specs: Sequence[ChannelSpec], values: Sequence[float], rows: int = 9,
     events: Sequence[Event] = (), faults: Sequence[FaultRow] = (), ended: bool = True,
+    start_s: float = 0.0, came: Sequence[tuple[float, int]] = (), **attributes: Any,
 ) -> Path:  # fmt: skip
     """Write a run of one cell by hand."""
     axes = {spec.axis: {"cell": CELL, "group": GROUP}[spec.axis] for spec in specs if spec.axis}
     file = RunFile.create(
-        path, attributes={"scenario": "name: one\n"}, axes=axes, channels=list(specs), block_rows=4
+        path,
+        attributes={"scenario": "name: one\n", **attributes},
+        axes=axes,
+        channels=list(specs),
+        block_rows=4,
     )
     file.append_faults(list(faults))
     live = [np.full(1, value) for value in values]
     recorded = [RecordedChannel(s, a) for s, a in zip(specs, live, strict=True)]
     recorder = Recorder(file, recorded, 4)
     for k in range(rows):
-        recorder.row(10.0 * k)
+        recorder.row(start_s + 10.0 * k)
     for event in events:
         recorder.event(event)
+    for time_s, number in came:
+        recorder.fault_transition(time_s, number, True)
     if ended:
         recorder.close("done", 0, {})
     else:
@@ -231,14 +240,93 @@ def test_an_unseen_fault_and_a_false_alarm_are_called_so(tmp_path: Path) -> None
     fault = FaultRow(name="f", kind="coolant_loss", rack=0, from_s=20.0, magnitude=0.1, unit="1")
     path = write_run(tmp_path / "a.h5", ALL, TYPICAL, faults=[fault])
     page = check_page(write_report(path, tmp_path / "a.html"))
-    assert "never came" in page.text
-    alarm = Event(time_s=30.0, source="bms", code="hot", severity="warning", transition="came",
+    assert "did not come" in page.text
+    assert "never came" not in page.text
+    assert "raised no alarm after" not in page.text
+    assert "nothing named" not in page.text
+    false = Event(time_s=30.0, source="bms", code="hot", severity="warning", transition="came",
                   component="rack 1, module 1, group 1", text="a < b & c")  # fmt: skip
-    path = write_run(tmp_path / "b.h5", ALL, TYPICAL, events=[alarm] * 60)
+    path = write_run(tmp_path / "b.h5", ALL, TYPICAL, events=[false] * 60)
     page = check_page(write_report(path, tmp_path / "b.html"))
     assert "yet there were 60 alarms" in page.text
     assert "a < b & c" in page.text
     assert "first 50 of 60" in page.text
+
+
+def alarm(time_s: float, component: str, severity: str = "warning", code: str = "low") -> Event:
+    return Event(
+        time_s=time_s, source="bms", code=code, severity=severity, transition="came",
+        component=component, text=f"{code} in {component}",
+    )  # fmt: skip
+
+
+def test_a_fault_of_a_fork_is_present_since_before_it(tmp_path: Path) -> None:
+    fault = FaultRow(name="f", kind="internal_short", rack=0, module=0, group=0, cell=0,
+                     from_s=480.0, magnitude=0.5, unit="ohm")  # fmt: skip
+    path = write_run(
+        tmp_path / "fork.h5", ALL, TYPICAL, faults=[fault], start_s=600.0, came=[(600.0, 0)],
+        fork_s=600.0, parent="a.h5", rows=13,
+        events=[alarm(620.0, "rack 1, module 1, group 1")],
+    )  # fmt: skip
+    page = check_page(write_report(path, tmp_path / "fork.html"))
+    assert "present since 8:00 (before this fork began at 10:00)" in page.text
+    assert "did not come" not in page.text
+    assert "2 min (from 10 min to 12 min)" in page.text
+    assert "The BMS blamed rack 1, module 1, group 1, at 10:20" in page.text
+    came = Event(time_s=600.0, source="fault", code="internal_short", severity="info",
+                 transition="came", component="f")  # fmt: skip
+    path = write_run(
+        tmp_path / "new.h5", ALL, TYPICAL, faults=[fault], start_s=600.0, came=[(600.0, 0)],
+        fork_s=600.0, events=[came],
+    )  # fmt: skip
+    page = check_page(write_report(path, tmp_path / "new.html"))
+    assert "At 10:00 an internal short of 0.5 \u03a9 was put into" in page.text
+
+
+def test_a_fault_is_not_credited_with_what_belongs_to_another(tmp_path: Path) -> None:
+    faults = [
+        FaultRow(name="a", kind="internal_short", rack=0, module=0, group=0, cell=0, from_s=10.0),
+        FaultRow(
+            name="b", kind="sensor_lost", rack=0, module=0, group=1, from_s=30.0, target="voltage"
+        ),
+        FaultRow(name="c", kind="contactor_stuck", rack=1, target="plus stuck closed"),
+    ]
+    events = [
+        alarm(20.0, "rack 1, module 1, group 1"),
+        alarm(25.0, "rack 1", "derate", "hot"),
+        alarm(40.0, "rack 1, module 1, group 2"),
+        alarm(50.0, "rack 1", "open", "hot"),
+        alarm(60.0, "rack 2", "latched", "contactor_stuck"),
+    ]
+    path = write_run(tmp_path / "two.h5", ALL, TYPICAL, faults=faults, events=events,
+                     came=[(10.0, 0), (30.0, 1), (30.0, 2)])  # fmt: skip
+    with open_run(path) as run:
+        a, b, c = judge(run, pair_alarms(run.events))
+    assert a.blamed is not None and a.blamed.start_s == 20.0
+    assert (list(a.reactions), a.wrong) == (["warning", "derate"], ())
+    assert b.blamed is not None and b.blamed.start_s == 40.0
+    assert (list(b.reactions), b.wrong) == (["warning", "open"], ())
+    assert list(c.reactions) == ["latched"]
+    page = check_page(write_report(path, tmp_path / "two.html"))
+    assert "the plus contactor of rack 2 was stuck closed" in page.text
+    assert "sensor voltage was lost at rack 1, module 1, group 2" in page.text
+
+
+def test_a_page_without_room_leaves_nothing_and_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_run(tmp_path / "one.h5", ALL, TYPICAL)
+    (tmp_path / "one.html").write_text("old")
+
+    def full(self: Path, data: bytes) -> int:
+        self.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DiskFull, match="no room for .*one.html"):
+        write_report(path, tmp_path / "one.html")
+    assert (tmp_path / "one.html").read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["one.h5", "one.html"]
 
 
 # ---- words --------------------------------------------------------------------------------------

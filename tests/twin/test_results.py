@@ -76,6 +76,8 @@ def run(tmp_path: Path) -> Run:
             live["temperature"][2] = 321.5
         recorder.row(30.0 * k)
     recorder.event(Event(time_s=1.0, source="bms", code="closed", severity="info"))
+    gone = Event(time_s=400.0, source="bms", code="low", severity="warning", transition="went")
+    recorder.event(gone)
     recorder.event(Event(time_s=500.0, source="bms", code="hot", severity="warning", value=321.0))
     recorder.event(Event(time_s=510.0, source="bms", code="hot", severity="open", limit=333.0))
     recorder.fault_transition(480.0, 0, True)
@@ -95,9 +97,9 @@ def test_names_for_people_count_from_one(run: Run) -> None:
 
 def test_what_was_written_is_read(run: Run) -> None:
     assert run.scenario_text == "name: test\n"
-    assert [event.code for event in run.events] == ["closed", "hot", "hot"]
-    assert run.events[1].value == 321.0
-    assert np.isnan(run.events[1].limit)
+    assert [event.code for event in run.events] == ["closed", "low", "hot", "hot"]
+    assert run.events[2].value == 321.0
+    assert np.isnan(run.events[2].limit)
     assert (run.faults[0].name, run.faults[0].rack, run.faults[0].cell) == ("short", 0, -1)
     assert run.fault_transitions == [(480.0, 0, True)]
     assert run.ledger == {"residual_J": 0.25, "supplied_J": -500.0}
@@ -118,11 +120,12 @@ def test_the_summary_finds_extremes_with_place_and_time(run: Run) -> None:
         "index": 2,
         "where": "rack 1, module 1, group 2, cell 1",
         "time_s": 510.0,
+        "beyond_tables": False,
     }
     assert (found["min_voltage"]["value"], found["min_voltage"]["index"]) == (2.75, 3)
     assert (found["max_voltage"]["value"], found["max_voltage"]["time_s"]) == (4.125, 360.0)
     assert found["duration_s"] == 900.0
-    assert found["events"] == {"info": 1, "warning": 1, "open": 1}
+    assert found["events"] == {"warning": 1, "open": 1}  # that came
     assert found["first_alarm"]["time_s"] == 500.0
     assert found["energy_residual_J"] == 0.25
     assert found["energy_residual_relative"] == 0.25 / 500.0
@@ -172,7 +175,9 @@ def test_to_xarray_gives_groups_or_the_tree(run: Run) -> None:
     tree = run.to_xarray()
     assert {"truth", "bms", "measured", "ledger", "events", "faults"} == set(tree.children)
     assert tree.attrs["exit_reason"] == "done"
-    assert tree["events"].sizes == {"event": 3}
+    assert tree["events"].sizes == {"event": 4}
+    with pytest.raises(KeyError, match="no group 'nope'; it has .*'truth'"):
+        run.to_xarray("nope")
     tree.close()
     truth.close()
 

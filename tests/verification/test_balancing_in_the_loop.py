@@ -22,6 +22,8 @@ OVERRIDES = (
     "cell.spread.capacity=0",
     "cell.spread.resistance=0",
     "cell.table_refresh=60 s",
+    "pcs.rated_power=25 W",
+    "wiring.dc_link.bleed_resistance=50 kohm",
     "sensors.group_voltage.offset=1.5 mV",
     "environment.demand={kind: constant, power: 0 W}",
     "bms={use: reference, period: 1 s, options: {}}",
@@ -30,25 +32,35 @@ OVERRIDES = (
 )
 
 
-def rested(scenario_file: Path, *overrides: str) -> tuple[Engine, float, float]:
-    """Run some hours at rest; return the engine and the spread of soc before and after."""
+def rested(scenario_file: Path, *overrides: str) -> tuple[Engine, list[np.ndarray]]:
+    """Run some hours at rest; return the engine, and the soc of all cells at start and end."""
     engine = twin.build(twin.load_scenario(scenario_file, (*OVERRIDES, *overrides)))
-    spread = []
-    for until in (1000, None):
-        engine.run(until) if until else engine.run()
+    soc = []
+    for until_ms in (1000, HOURS * 3_600_000):
+        engine.run(until_ms)
         engine.ledger.observe()
-        spread.append(float(np.std(engine.ledger.soc)))
-    return engine, spread[0], spread[1]
+        soc.append(engine.ledger.soc.copy())
+    return engine, soc
 
 
-def test_the_true_spread_of_charge_falls(scenario_file: Path) -> None:
-    engine, before, after = rested(
-        scenario_file, "cell.spread.initial_soc=0.02", "wiring.bleed_resistance=10 ohm"
+@pytest.mark.parametrize("bleed_ohm", [33, 10])
+def test_the_true_spread_of_charge_falls(scenario_file: Path, bleed_ohm: int) -> None:
+    """From 1.6 % to 0.6 %: to within 20 mV of the lowest, some 2 % of charge at this slope.
+
+    The small resistor lowers the voltage of its group by 15 mV, nearly the hysteresis.
+    """
+    engine, soc = rested(
+        scenario_file, "cell.spread.initial_soc=0.02", f"wiring.bleed_resistance={bleed_ohm} ohm"
     )
-    print(before, after, engine.ledger.as_dict()["bleed_J"], [e.code for e in engine.events])
+    before, after = soc
+    assert after.std() < 0.5 * before.std()
+    lowest = int(np.argmin(before))
+    assert before[lowest] - after[lowest] < 0.005  # standby of the PCS; nobody bleeds the lowest
+    assert engine.ledger.as_dict()["bleed_J"] > 3000.0
+    assert [event.code for event in engine.events] == []
 
 
 def test_equal_cells_with_unequal_sensors_burn_nothing(scenario_file: Path) -> None:
-    engine, before, after = rested(scenario_file, "cell.spread.initial_soc=0.002")
+    engine, (before, after) = rested(scenario_file, "cell.spread.initial_soc=0.002")
     assert engine.ledger.as_dict()["bleed_J"] == 0.0
-    assert after == pytest.approx(before, rel=0.02)
+    assert after.std() == pytest.approx(before.std(), rel=0.02)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import typer
@@ -74,6 +75,8 @@ def _sentence(error: Exception) -> tuple[int, str]:
         return error.code, str(error)
     if isinstance(error, DiskFull):
         return STOPPED, f"stopped: {error}"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return STOPPED, f"stopped: no room for {error.filename or 'the file'}: {error.strerror}"
     if isinstance(error, RunFileExists | NotARun):
         return WRONG_INPUT, str(error)
     if isinstance(error, OSError) and error.filename is not None:

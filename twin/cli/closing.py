@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from twin.cli.screen import duration, facts, say, stdout
+from twin.runfiles.layout import BEYOND, counted
 
 ZERO_CELSIUS_K = 273.15
 
@@ -30,12 +31,14 @@ def closing_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     length = duration(found["duration_s"])
-    yield "ended", f"{found['ended']}, after {length} in {found['rows']} rows"
+    if found["start_s"] > 0.0:  # a fork
+        length += f" (from {duration(found['start_s'])} to {duration(found['end_s'])})"
+    yield "ended", f"{found['ended']}, after {length} in {counted(found['rows'], 'row')}"
     yield "peak temperature", extreme(found["peak_temperature"], "°C", ZERO_CELSIUS_K)
     yield "lowest cell voltage", extreme(found["min_voltage"], "V")
     yield "highest cell voltage", extreme(found["max_voltage"], "V")
     yield "SOC error of the BMS", soc_error(found["soc_error"])
-    yield "events", events(found["events"])
+    yield "alarms", alarms(found["events"])
     yield "first alarm", first_alarm(found["first_alarm"])
     yield (
         "energy residual",
@@ -63,7 +66,8 @@ def extreme(found: dict[str, Any] | None, unit: str, offset: float = 0.0) -> str
         return ""
     digits = 1 if offset else 3
     value = f"{found['value'] - offset:.{digits}f} {unit}"
-    return f"{value} in {found['where']} at {duration(found['time_s'])}"
+    beyond = f" {BEYOND}" if found.get("beyond_tables") else ""
+    return f"{value}{beyond} in {found['where']} at {duration(found['time_s'])}"
 
 
 def soc_error(found: dict[str, Any] | None) -> str:
@@ -79,8 +83,8 @@ def _points(error: dict[str, float]) -> str:
     return f"RMSE {error['rmse']:.2f}, max {error['max']:.2f} points"
 
 
-def events(counts: dict[str, int]) -> str:
-    """Return how many events of each severity there were."""
+def alarms(counts: dict[str, int]) -> str:
+    """Return how many alarms of each severity there were."""
     return ", ".join(f"{n} {name}" for name, n in counts.items()) or "none"
 
 
@@ -88,7 +92,7 @@ def first_alarm(alarm: dict[str, Any] | None) -> str:
     """Return the first alarm in words."""
     if alarm is None:
         return "none"
-    text = alarm["text"] or alarm["code"]
+    text = " ".join(alarm["text"].split()) or alarm["code"]
     where = alarm["component"]
     place = f" ({where})" if where and where != "site" and where not in text else ""
     return f"{duration(alarm['time_s'])}: {text}{place} [{alarm['source']}, {alarm['severity']}]"

@@ -64,9 +64,7 @@ def _render_pair(console: Console, pair: PairComparison, reference: str) -> None
         print_line(f"{counted(count, 'channel')} not compared: {reason}")
     differing = pair.differing
     if differing:
-        table = Table(
-            title=f"{len(differing)} of {counted(len(pair.channels), 'channel')} differ"
-        )
+        table = Table(title=f"{len(differing)} of {counted(len(pair.channels), 'channel')} differ")
         for heading in ("channel", "since", "largest", "where", "when"):
             table.add_column(heading)
         for c in differing[:SHOWN]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twin.cli.screen import duration
+from twin.runfiles.layout import counted
 
 if TYPE_CHECKING:
     from twin.engine import Engine
@@ -68,13 +69,13 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
         _count(found["groups_per_module"], "group", "in series"),
         _count(found["cells_per_group"], "cell", "in parallel"),
     ]
-    yield "pack", " × ".join(sizes) + f" = {found['cells']:,} cells"
+    yield "pack", " × ".join(sizes) + f" = {counted(found['cells'], 'cell')}"
     volts = found["voltage_V"]
     yield (
         "voltage",
         (
             f"{volts['nominal']:.1f} V nominal, {volts['min']:.1f} to {volts['max']:.1f} V "
-            f"({found['groups_in_series']} groups in series)"
+            f"({counted(found['groups_in_series'], 'group')} in series)"
         ),
     )
     yield "charge, energy", f"{found['charge_Ah']:.3g} Ah, {_energy(found['energy_Wh'])}"
@@ -89,19 +90,14 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
             f"{100 * spread.initial_soc:g} points"
         ),
     )
-    several = (f"{k:,} cells have {n}" for n, k in found["neighbours"].items())
+    several = (
+        f"{counted(k, 'cell')} {'has' if k == 1 else 'have'} {n}"
+        for n, k in found["neighbours"].items()
+    )
     conductance = f"{scenario.thermal.neighbour_conductance:g} W/K each"
     yield "neighbours", ", ".join(several) + f"; {conductance}"
     yield "heat paths", _heat_paths(scenario)
-    wiring = scenario.wiring
-    yield (
-        "wiring",
-        (
-            f"joint {1e3 * wiring.joint_resistance:g} mΩ per cell, busbar "
-            f"{1e3 * wiring.link_resistance:g} mΩ, rack {1e3 * wiring.rack_resistance:g} mΩ, fuse "
-            f"{wiring.fuse.rating:g} A, balancing {wiring.bleed_resistance:g} Ω"
-        ),
-    )
+    yield "wiring", _wiring(scenario.wiring)
     yield "PCS", f"{scenario.pcs.use}, {scenario.pcs.rated_power / 1000.0:g} kW"
     yield (
         "controllers",
@@ -128,6 +124,14 @@ def _count(n: int, word: str, how: str) -> str:
 
 def _energy(energy_Wh: float) -> str:
     return f"{energy_Wh / 1000.0:.3g} kWh" if energy_Wh >= 1000.0 else f"{energy_Wh:.3g} Wh"
+
+
+def _wiring(wiring: Any) -> str:
+    return (
+        f"joint {1e3 * wiring.joint_resistance:g} mΩ per cell, busbar "
+        f"{1e3 * wiring.link_resistance:g} mΩ, rack {1e3 * wiring.rack_resistance:g} mΩ, fuse "
+        f"{wiring.fuse.rating:g} A, balancing {wiring.bleed_resistance:g} Ω"
+    )
 
 
 def _heat_paths(scenario: Scenario) -> str:

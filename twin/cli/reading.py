@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from twin.cli.running import Force, check_output
 from twin.cli.screen import JsonFlag, UserError, duration, facts, grid, say, say_json, stdout
 
 if TYPE_CHECKING:
@@ -72,20 +74,31 @@ def _contents(run: Run) -> Any:
 
 
 def _show_faults(run: Run) -> None:
+    from twin.answer_key import size_in_words
+
     for fault in run.faults:
-        size = "" if fault.magnitude != fault.magnitude else f", {fault.magnitude:g} {fault.unit}"
-        when = "on a trigger" if fault.from_s != fault.from_s else f"from {duration(fault.from_s)}"
-        say(f"answer key: {fault.name} ({fault.kind}{size}) at {fault.component}, {when}")
+        details = (fault.kind, fault.target, size_in_words(fault))
+        what = ", ".join(filter(None, details))
+        when = f"when {fault.trigger}" if fault.trigger else "on a trigger"
+        if math.isfinite(fault.from_s):
+            when = f"from {duration(fault.from_s)}"
+        if math.isfinite(fault.until_s):
+            when += f" until {duration(fault.until_s)}"
+        say(f"answer key: {fault.name} ({what}) at {fault.component}, {when}")
 
 
 def _show_events(run: Run) -> None:
+    from twin.runfiles.layout import counted
+
     for event in run.events[:EVENTS_SHOWN]:
-        place = f" {event.component}:" if event.component else ""
-        text = event.text or f"{event.code} {event.transition}"
+        text, place = event.sentence, ""
+        if event.component and not text.startswith(event.component):
+            place = f" {event.component}:"
         say(f"{duration(event.time_s):>14}  {event.severity:8} {event.source:7}{place} {text}")
     left = len(run.events) - EVENTS_SHOWN
     if left > 0:
-        say(f"… and {left} more events; `twin inspect --json` lists them all")
+        more = counted(left, "more event")
+        say(f"… and {more}; `twin inspect --json` lists all")
 
 
 def _as_dict(run: Run, found: dict[str, Any]) -> dict[str, Any]:
@@ -112,19 +125,18 @@ def report(
         Path | None,
         typer.Option("-o", "--output", metavar="F.html", help="The page; else RUN.html."),
     ] = None,
+    force: Force = False,
 ) -> None:
-    """Write one self-contained page that explains a run."""
+    """Write one self-contained page that explains a run; a page of ours is replaced."""
     path = run_file.with_suffix(".html") if output is None else output
-    if path.exists() and path.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"-o {path}: this file exists and is no page; name one that ends in .html")
-    if not path.parent.is_dir():
-        raise UserError(f"-o {path}: there is no folder {path.parent}")
     from importlib import import_module
 
+    from twin.pages.output import is_our_page
     from twin.runfiles.results import open_run
 
     with open_run(run_file):  # a foreign file is refused before anything is imported or written
         pass
+    check_output(path, force or (path.is_file() and is_our_page(path)), (run_file, "the run"))
     import_module("twin.pages.report").write_report(run_file, path)
     say(f"Wrote {path}: open it in a browser")
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from twin.session import Outcome
 
 PANEL = "Run"
+INTERRUPTED = 130
+TERMINATED = "stopped from outside (SIGTERM)"
 BAR_PERIOD_S = 0.2
 """Wall time between two drawings of the progress bar: no thread, so no time taken from the run."""
 
@@ -63,7 +65,7 @@ def run(
     loaded = load_scenario(scenario, overrides or ())
     end = None if until is None else _end(until, loaded.step, loaded.duration)
     path = Path(f"{loaded.name}.h5") if output is None else output
-    _check_output(path, force, (Path(scenario), "the scenario"))
+    check_output(path, force, (Path(scenario), "the scenario"))
     from twin.session import start_run
 
     engine = start_run(loaded, path, force=force)
@@ -85,7 +87,7 @@ def fork(
     """Run on from a moment of a run, with changes from there on."""
     begin = time.monotonic()
     tick = read_time("--at", at)
-    _check_output(output, force, (run_file, "the run that is forked"))
+    check_output(output, force, (run_file, "the run that is forked"))
     end = None if until is None else _end_of_fork(run_file, overrides or (), until, tick)
     from twin.fork import start_fork
 
@@ -126,7 +128,7 @@ def _is_watched(quiet: bool, as_json: bool) -> bool:
     return not quiet and not as_json and stderr().is_terminal
 
 
-def _check_output(path: Path, force: bool, source: tuple[Path, str]) -> None:
+def check_output(path: Path, force: bool, source: tuple[Path, str]) -> None:
     """Refuse an output that cannot be written, before anything long is done."""
     named, what = source
     if path.exists() and named.exists() and path.samefile(named):
@@ -143,6 +145,7 @@ def _finish(
     engine: Engine, path: Path, end: int | None, as_json: bool, quiet: bool, begin: float
 ) -> None:
     """Run to the end, say how it went, and exit with the run's code."""
+    from twin.session import STOPPED, Outcome
     from twin.session import run as run_session
 
     first, started = engine.tick, time.monotonic()
@@ -154,10 +157,14 @@ def _finish(
 
         def look(tick: int) -> None:
             bar(tick)
+            if interrupted() == signal.SIGTERM:
+                engine.recorder.end_as(f"{TERMINATED} at {tick / 1000.0:g} s", STOPPED)
             if interrupted():
                 raise KeyboardInterrupt
 
         outcome = run_session(engine, end, look)
+        if outcome.code == INTERRUPTED and interrupted() == signal.SIGTERM:
+            outcome = Outcome(STOPPED, f"{TERMINATED} at {engine.tick / 1000.0:g} s")
     run_s = max(time.monotonic() - started, 1e-9)
     facts = _facts(engine, path, outcome, run_s, time.monotonic() - begin, first)
     if as_json:
@@ -167,9 +174,15 @@ def _finish(
 
         show_closing(facts)
     if outcome.code:
-        kept = "" if "the file" in outcome.reason else f"; {path} holds everything up to there"
-        complain(outcome.reason + kept)
+        complain(_with_what_is_left(outcome.reason, path, facts["rows"]))
     raise typer.Exit(outcome.code)
+
+
+def _with_what_is_left(reason: str, path: Path, rows: int) -> str:
+    """Return why a run ended early, with what its file holds."""
+    if not rows:
+        return f"{reason.partition('; the file')[0]}; not even the first rows are in {path}"
+    return reason if "the file" in reason else f"{reason}; {path} holds everything up to there"
 
 
 def _facts(
@@ -195,8 +208,11 @@ def _facts(
 
 
 @contextmanager
-def _gentle_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C wait for the end of a step, so that no write is torn; a second does not wait."""
+def _gentle_interrupt() -> Iterator[Callable[[], int]]:
+    """Let Ctrl-C and SIGTERM wait for the end of a step, so that no write is torn.
+
+    Yields what tells the signal that came, 0 for none. A second one does not wait.
+    """
     asked: list[int] = []
 
     def ask(number: int, frame: Any) -> None:
@@ -205,13 +221,14 @@ def _gentle_interrupt() -> Iterator[Callable[[], bool]]:
         asked.append(number)
 
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield lambda: 0
         return
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(asked)
+        yield lambda: asked[0] if asked else 0
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twin.cli.running import Overrides
+from twin.cli.running import Overrides, check_output
 from twin.cli.screen import JsonFlag, UserError, duration, facts, grid, say, say_json, stdout
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from twin.scenarios.scenario import Scenario
 
 LOOK, MAKE = "Look", "Make"
+DRAWINGS = (".png", ".svg", ".pdf")
 
 ScenarioName = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of an example.")
@@ -49,10 +50,10 @@ def check(scenario: ScenarioName, overrides: Overrides = None, as_json: JsonFlag
     if as_json:
         say_json({"exit_code": 0, "problems": [], "name": loaded.name, "steps": steps})
         return
-    say(
-        f"{scenario}: no problems; {engine.plant.topology.n_cells:,} cells, {steps:,} steps of "
-        f"{duration(loaded.step)}"
-    )
+    from twin.runfiles.layout import counted
+
+    cells = counted(engine.plant.topology.n_cells, "cell")
+    say(f"{scenario}: no problems; {cells}, {counted(steps, 'step')} of {duration(loaded.step)}")
 
 
 def show(
@@ -61,11 +62,14 @@ def show(
         Path | None, typer.Option("-o", "--output", metavar="F.png", help="Draw it as well.")
     ] = None,
     overrides: Overrides = None,
+    force: Force = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Show the pack as it will be built: layout, neighbours, sensors, numbers."""
-    if output is not None and not output.parent.is_dir():
-        raise UserError(f"-o {output}: there is no folder {output.parent}")
+    if output is not None:
+        if output.suffix.lower() not in DRAWINGS:
+            raise UserError(f"-o {output}: expected a name that ends in {', '.join(DRAWINGS)}")
+        check_output(output, force, (Path(scenario), "the scenario"))
     loaded, engine = _build(scenario, overrides)
     from twin.cli.drawing import pack_facts, pack_rows, sensor_rows
 

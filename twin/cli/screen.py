@@ -69,16 +69,12 @@ def stderr() -> Console:
 
 def say(text: str = "", style: str | None = None) -> None:
     """Print a line of text on stdout: never wrapped, brackets are brackets."""
-    stdout().print(
-        text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True
-    )
+    stdout().print(text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def complain(text: str, style: str | None = None) -> None:
     """Print a line of text on stderr."""
-    stderr().print(
-        text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True
-    )
+    stderr().print(text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def say_json(value: Any) -> None:

@@ -129,7 +129,7 @@ def gather(run: Run) -> Facts:
         ems=_mapping(run.attributes.get("ems")),
         parameters=_mapping(run.attributes.get("parameters")),
         alarms=alarms,
-        verdicts=[judge(run, k, alarms) for k in range(len(run.faults))],
+        verdicts=judge(run, alarms),
     )
     facts.group_of_cell = groups_of_cells(run)
     _choose_group(facts)

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.pages.output import write_whole
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -326,7 +328,7 @@ def show_pack(engine: Any, path: str | Path) -> Path:
     """
     from twin.pages.pack_drawing import pack_figure
 
-    path = Path(path)
+    path, drawn = Path(path), io.BytesIO()
     with style():
-        pack_figure(engine).savefig(path, dpi=150)
-    return path
+        pack_figure(engine).savefig(drawn, format=path.suffix[1:].lower(), dpi=150)
+    return write_whole(path, drawn.getvalue())

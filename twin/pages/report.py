@@ -18,10 +18,11 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from twin.pages import plots
+from twin.pages import plots, verdict_table
 from twin.pages import tables as report_tables
 from twin.pages.cell_map import cell_map
 from twin.pages.facts import Facts, gather
+from twin.pages.output import write_whole
 from twin.pages.timeline import timeline
 from twin.pages.wording import clock, story
 from twin.runfiles.results import open_run
@@ -52,12 +53,12 @@ def write_report(run_path: str | os.PathLike[str], output: str | os.PathLike[str
     ------
     NotARun
         The file is missing, foreign, damaged or of a newer format.
+    DiskFull
+        There is no room for the page; nothing was written.
     """
     with open_run(run_path) as run:
         text = page(gather(run))
-    output = Path(output)
-    output.write_text(text, encoding="utf-8")
-    return output
+    return write_whole(Path(output), text.encode("utf-8"))
 
 
 def page(facts: Facts) -> str:
@@ -120,7 +121,7 @@ def _verdict(facts: Facts) -> str:
         "<p>What was injected is the answer key. The BMS never sees it, nor any true value: it "
         "works from its sensors alone, and it can tell groups apart but not the cells in them.</p>"
     )
-    return (text if facts.verdicts else "") + report_tables.verdicts(facts)
+    return (text if facts.verdicts else "") + verdict_table.verdicts(facts)
 
 
 def _map(facts: Facts) -> str:

@@ -1,4 +1,4 @@
-"""The tables of a report, as HTML: figures at a glance, verdict, ledger, filter, events, origin."""
+"""The tables of a report, as HTML: figures at a glance, ledger, filter, events, origin."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 from twin.pages.facts import Facts
 from twin.pages.plots import SEVERITIES
-from twin.pages.verdicts import Alarm, Verdict, has, long_place
-from twin.pages.wording import celsius, clock, energy, finest, scientific, span, what_of
+from twin.pages.verdicts import has
+from twin.pages.wording import celsius, clock, energy, length_of, scientific, span
+from twin.runfiles.layout import BEYOND, counted
 
 EVENTS_SHOWN = 50
 Cells = Sequence[str]
@@ -53,7 +54,9 @@ def key_figures(facts: Facts) -> str:
     first = f"first at {clock(facts.alarms[0].start_s)}" if grave else "none raised"
     cards.append(("Alarms", f"{grave:,}", first))
     ended = "as planned" if facts.run.ended == "done" else escape(facts.run.ended)
-    cards.append(("Simulated", span(facts.end_s - facts.start_s), f"ended: {ended}"))
+    part = length_of(facts).partition(" (")[2]
+    note = f"{part.rstrip(')')}; ended: {ended}" if part else f"ended: {ended}"
+    cards.append(("Simulated", span(facts.end_s - facts.start_s), note))
     return "".join(
         f'<div class="card"><dt>{name}</dt><dd>{value}</dd><p>{note}</p></div>'
         for name, value, note in cards
@@ -72,6 +75,7 @@ def _cell_cards(facts: Facts) -> list[tuple[str, str, str]]:
             value = found["value"]
             text = celsius(value) if found["unit"] == "K" else f"{value:.3f} V"
             note = f"{escape(str(found['where']))}, at {clock(found['time_s'])}"
+            note += f" {BEYOND}" if found.get("beyond_tables") else ""
             cards.append((name, text, note))
     return cards
 
@@ -84,82 +88,6 @@ def _estimate_cards(facts: Facts) -> list[tuple[str, str, str]]:
             largest = f"RMS over groups, {note}; largest {found['max']:.1f}"
             return [("SOC error of the BMS", f"{found['rmse']:.2f} points", largest)]
     return []
-
-
-# ---- verdict ------------------------------------------------------------------------------------
-
-
-def verdicts(facts: Facts) -> str:
-    """Return the BMS's verdict beside the answer key, or what there is to say without faults."""
-    if not facts.verdicts:
-        text = "The answer key is empty: no fault was injected in this run. "
-        if facts.alarms:
-            text += "Every alarm is therefore a consequence of how the pack was used, or false."
-        else:
-            text += "The BMS agreed: it raised no alarm."
-        return f"<p>{text}</p>"
-    head = ("", "Answer key (hidden from the BMS)", "What the BMS said")
-    return "".join(table(head, _verdict_rows(v), look="verdict") for v in facts.verdicts)
-
-
-def _verdict_rows(verdict: Verdict) -> list[Cells]:
-    blamed, first, start_s = verdict.blamed, verdict.first, verdict.start_s
-    level = finest(verdict)
-    planned = "" if start_s is not None else " (never came)"
-    rows: list[Cells] = [
-        ("What", escape(what_of(verdict)) + planned, _said(blamed or first)),
-        ("Where", escape(long_place(verdict.place)), _where(verdict, level)),
-        ("When", _when(verdict), clock(blamed.start_s) if blamed else "\u2013"),
-    ]
-    if start_s is None:
-        return rows
-    if first is not None and first is not blamed:
-        rows.append(("First alarm of any kind", "", f"{_after(first, start_s)}: {_said(first)}"))
-    delay = _after(blamed, start_s) if blamed else "\u2013"
-    rows.append(("Delay to the right place", "", f"<strong>{delay}</strong>"))
-    reactions = [
-        f"{badge(name)} at {clock(alarm.start_s)} ({_after(alarm, start_s)})"
-        for name, alarm in verdict.reactions.items()
-        if name != "warning"
-    ]
-    if verdict.opened_s is not None:
-        delay = span(verdict.opened_s - start_s)
-        reactions.append(f"contactors open at {clock(verdict.opened_s)} ({delay} after)")
-    rows.append(("Reaction", "", "<br>".join(reactions) or ("warnings only" if first else "none")))
-    if verdict.wrong:
-        others = sorted({escape(long_place(a.place)) for a in verdict.wrong})
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        rows.append((f"Other {level}s named", "", "; ".join(others[:3]) + more))
-    return rows
-
-
-def _when(verdict: Verdict) -> str:
-    until = f" to {clock(verdict.end_s)}" if verdict.end_s is not None else ""
-    return f"{clock(verdict.start_s)}{until}"
-
-
-def _after(alarm: Alarm, start_s: float) -> str:
-    return f"{span(alarm.start_s - start_s)} after"
-
-
-def _said(alarm: Alarm | None) -> str:
-    if alarm is None:
-        return "nothing"
-    event = alarm.event
-    return f"{badge(event.severity)} {escape(event.text or event.code.replace('_', ' '))}"
-
-
-def _where(verdict: Verdict, level: str) -> str:
-    if verdict.blamed is not None:
-        place = {k: v for k, v in verdict.blamed.place.items() if k in verdict.place}
-        note = " \u2014 it cannot see single cells" if "cell" in verdict.place else ""
-        return (
-            f'{escape(long_place(place))} <span class="good">\u2714 the right {level}</span>{note}'
-        )
-    if verdict.first is None:
-        return '<span class="bad">\u2716 nothing named</span>'
-    named = escape(long_place(verdict.first.place))
-    return f'{named} <span class="bad">\u2716 the {level} was not named</span>'
 
 
 # ---- energy -------------------------------------------------------------------------------------
@@ -315,7 +243,9 @@ def protection(facts: Facts) -> str:
     head = ("Rule", "Severity", "Quantity", "Threshold", "Clears", "Debounce [s]", "Delay [s]",
             "Raised")  # fmt: skip
     body = table(head, lines, numeric=(3, 4, 5, 6))
-    return f"<details><summary>{len(lines)} rules of protection</summary>{body}</details>"
+    return (
+        f"<details><summary>{counted(len(lines), 'rule')} of protection</summary>{body}</details>"
+    )
 
 
 # ---- events and origin --------------------------------------------------------------------------
@@ -329,7 +259,7 @@ def events(facts: Facts) -> str:
     rows = [
         (
             clock(e.time_s), escape(e.source), badge(e.severity), escape(e.transition),
-            escape(e.component), escape(e.text or e.code),
+            escape(e.component), escape(e.sentence),
         )
         for e in found[:EVENTS_SHOWN]
     ]  # fmt: skip
@@ -353,10 +283,13 @@ def origin(facts: Facts) -> str:
     except (ValueError, TypeError):
         versions = str(versions)
     sizes = ", ".join(
-        f"{a.size:,} {n}s" for n, a in run.axes.items() if n in ("rack", "group", "cell")
+        counted(a.size, n) for n, a in run.axes.items() if n in ("rack", "group", "cell")
     )
     rows = [
-        ("Run file", f"{run.path.name}, {run.rows:,} rows, {len(run.channels)} channels"),
+        (
+            "Run file",
+            f"{run.path.name}, {counted(run.rows, 'row')}, {counted(len(run.channels), 'channel')}",
+        ),
         ("Pack", sizes),
         ("Ended", f"{run.ended} (exit code {at.get('exit_code', 'none')})"),
         ("Simulated from", at.get("start", "")),

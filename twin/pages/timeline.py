@@ -131,7 +131,8 @@ def _mark_faults(axes: Axes, facts: Facts) -> None:
                 verdict.start_s / divisor, end_s / divisor, color=VERMILION, alpha=0.06, lw=0,
                 zorder=0,
             )  # fmt: skip
-            axes.axvline(verdict.start_s / divisor, color=VERMILION, lw=0.8, ls=(0, (3, 2)))
+            if not verdict.was_there:
+                axes.axvline(verdict.start_s / divisor, color=VERMILION, lw=0.8, ls=(0, (3, 2)))
 
 
 # ---- panels -------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ Place = dict[str, int]
 
 GRAVE = ("warning", "derate", "stop", "open", "latched")
 LEVELS = ("rack", "module", "group", "cell")
+
+FITS = {"contactor_stuck": "contactor"}
+"""Word in the code of an alarm that speaks of a kind of fault, where places alone do not tell."""
 
 PLUS = 2
 """Position of the main positive contactor in (minus, precharge, plus) of a rack."""
@@ -43,24 +46,31 @@ class Verdict:
     place : dict
         Indices from 0 of what the fault concerns.
     start_s, end_s : float or None
+        When it came and went, as far as this file shows.
+    was_there : bool
+        It was present already when this run was forked off another, at `start_s`.
     first : Alarm or None
-        First alarm at or after the injection.
+        First alarm after it at its place, or at a coarser one for which no later fault stands.
     blamed : Alarm or None
         First alarm of these that names the right place, as finely as the BMS can see.
+    is_shared : bool
+        Another fault came at the same place before `blamed`: which was meant is not known.
     wrong : tuple of Alarm
-        Alarms that name another place of the same kind, by then or later.
+        Alarms after it that name another place, where no fault was.
     reactions : dict of severity to Alarm
-        The first derate, stop, open and latched after the injection.
+        The first derate, stop, open and latched after it, attributed as `first` is.
     opened_s : float or None
-        When a main contactor of the rack opened.
+        When a main contactor of its rack opened, unless another fault came in between.
     """
 
     fault: FaultRow
     place: Place
     start_s: float | None
     end_s: float | None
+    was_there: bool
     first: Alarm | None
     blamed: Alarm | None
+    is_shared: bool
     wrong: tuple[Alarm, ...]
     reactions: dict[str, Alarm]
     opened_s: float | None
@@ -153,36 +163,127 @@ def fault_place(fault: FaultRow) -> Place:
     return {level: getattr(fault, level) for level in LEVELS if getattr(fault, level) >= 0}
 
 
-def judge(run: Run, number: int, alarms: list[Alarm]) -> Verdict:
-    """Return what the BMS made of one fault of the answer key."""
-    fault = run.faults[number]
-    moves = [(t, came) for t, which, came in run.fault_transitions if which == number]
-    start_s = next((t for t, came in moves if came), None)
-    end_s = next((t for t, came in reversed(moves) if not came), None)
-    place = fault_place(fault)
-    since = [] if start_s is None else [a for a in alarms if a.start_s >= start_s]
-    by_bms = [a for a in since if a.event.source == "bms"]
-    visible = {k: v for k, v in place.items() if k != "cell"}
-    finest = next((level for level in reversed(LEVELS) if level in visible), None)
-    named = [a for a in by_bms if finest is not None and finest in a.place]
-    right = [a for a in named if _names(a.place, visible)]
-    reactions: dict[str, Alarm] = {}
+def judge(run: Run, alarms: list[Alarm]) -> list[Verdict]:
+    """Return what the BMS made of every fault of the answer key, in its order."""
+    came = [_came(run, number) for number in range(len(run.faults))]
+    visible = [{k: v for k, v in fault_place(fault).items() if k != "cell"} for fault in run.faults]
+    by_bms = [alarm for alarm in alarms if alarm.event.source == "bms"]
+    owners = []
     for alarm in by_bms:
+        meant = [FITS.get(f.kind, "\0") in alarm.event.code for f in run.faults]
+        owners.append(owner_of(alarm.place, alarm.start_s, visible, came, meant))
+    return [_verdict(run, k, by_bms, owners, visible, came) for k in range(len(run.faults))]
+
+
+def _verdict(
+    run: Run, number: int, by_bms: list[Alarm], owners: list[int | None], visible: list[Place],
+    came: list[float | None],
+) -> Verdict:  # fmt: skip
+    fault, place, start_s = run.faults[number], visible[number], came[number]
+    moves = [(t, active) for t, which, active in run.fault_transitions if which == number]
+    own = [a for a, owner in zip(by_bms, owners, strict=True) if owner == number]
+    right = [a for a in own if _names(a.place, place)]
+    finest = next((level for level in reversed(LEVELS) if level in place), None)
+    foreign = [
+        alarm
+        for alarm, owner in zip(by_bms, owners, strict=True)
+        if start_s is not None and alarm.start_s >= start_s and finest in alarm.place
+        and not _names(alarm.place, place)
+        and not (owner is not None and _names(alarm.place, visible[owner]))
+    ]  # fmt: skip
+    reactions: dict[str, Alarm] = {}
+    for alarm in own:
         reactions.setdefault(alarm.event.severity, alarm)
+    opened_s = None if start_s is None else opened_after(run, start_s, place.get("rack"))
+    if opened_s is not None:
+        where = {"rack": place["rack"]} if "rack" in place else {}
+        demands = [  # the contactors follow a demand, so they belong to the fault that it does
+            owner
+            for alarm, owner in zip(by_bms, owners, strict=True)
+            if alarm.start_s <= opened_s and alarm.event.severity in ("stop", "open", "latched")
+            and alarm.place.get("rack") in (None, where.get("rack"))
+        ]  # fmt: skip
+        owner = demands[-1] if demands else owner_of(where, opened_s, visible, came)
+        opened_s = opened_s if owner == number else None
     return Verdict(
         fault=fault,
-        place=place,
+        place=fault_place(fault),
         start_s=start_s,
-        end_s=end_s,
-        first=by_bms[0] if by_bms else None,
+        end_s=next((t for t, active in reversed(moves) if not active), None),
+        was_there=start_s is not None and _was_there(run, fault, start_s),
+        first=own[0] if own else None,
         blamed=right[0] if right else None,
-        wrong=tuple(a for a in named if not _names(a.place, visible)),
+        is_shared=bool(right)
+        and any(
+            k != number and where == place and at_s is not None and at_s <= right[0].start_s
+            for k, (where, at_s) in enumerate(zip(visible, came, strict=True))
+        ),
+        wrong=tuple(foreign),
         reactions=reactions,
-        opened_s=None if start_s is None else opened_after(run, start_s, place.get("rack")),
+        opened_s=opened_s,
     )
 
 
+def _came(run: Run, number: int) -> float | None:
+    return next((t for t, which, came in run.fault_transitions if which == number and came), None)
+
+
+def _was_there(run: Run, fault: FaultRow, start_s: float) -> bool:
+    """Tell whether a fault was taken over by a fork: a transition then, but no event of coming."""
+    if "fork_s" not in run.attributes or start_s > float(run.attributes["fork_s"]):
+        return False
+    return not any(
+        event.source == "fault" and event.transition == "came"
+        and event.component == fault.name and event.time_s == start_s
+        for event in run.events
+    )  # fmt: skip
+
+
+def owner_of(
+    place: Place,
+    time_s: float,
+    visible: list[Place],
+    came: list[float | None],
+    meant: Sequence[bool] = (),
+) -> int | None:
+    """Return the fault that a reaction at a place and time is put down to.
+
+    Parameters
+    ----------
+    place : dict
+        What the alarm names, or the rack that was switched off; empty for the site.
+    time_s : float
+    visible : list of dict
+        Places of the faults, without cells.
+    came : list of float or None
+        When they came [s].
+    meant : sequence of bool
+        Whether the alarm speaks of this kind of fault.
+
+    Returns
+    -------
+    int or None
+        Of the faults that came before and do not lie elsewhere, the one whose place agrees in
+        most levels, among equals the one that is meant, then the latest; None if there is none.
+    """
+    best: tuple[int, bool, float] | None = None
+    owner = None
+    for number, (where, start_s) in enumerate(zip(visible, came, strict=True)):
+        if start_s is None or start_s > time_s:
+            continue
+        shared = where.keys() & place.keys()
+        if any(where[level] != place[level] for level in shared):
+            continue
+        rank = (len(shared), bool(meant and meant[number]), start_s)
+        if best is None or rank >= best:
+            best, owner = rank, number
+    return owner
+
+
 def _names(place: Place, visible: Place) -> bool:
+    """Tell whether a place is `visible` or lies in it; the site is named by naming nothing."""
+    if not visible:
+        return not place
     return all(place.get(level) == index for level, index in visible.items())
 
 

@@ -7,8 +7,10 @@ from html import escape
 
 import numpy as np
 
+from twin.answer_key import size_in_words
 from twin.pages.facts import NOTABLE_K, Facts
 from twin.pages.verdicts import Alarm, Verdict, long_place, place_of
+from twin.runfiles.layout import BEYOND, counted
 
 CELSIUS_K = 273.15
 _RAISED = "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
@@ -71,23 +73,45 @@ def celsius(kelvin: float) -> str:
     return f"{kelvin - CELSIUS_K:.1f} \u00b0C".replace("-", "\u2212")
 
 
-def size_of(verdict: Verdict) -> str:
-    """Return how large a fault is, as ``0.5 \u03a9``; empty if it has no size."""
-    magnitude, unit = verdict.fault.magnitude, verdict.fault.unit
-    if not math.isfinite(magnitude):
-        return ""
-    if unit == "ohm":
-        small = abs(magnitude) < 0.1
-        return f"{magnitude * 1e3:g} m\u03a9" if small else f"{magnitude:g} \u03a9"
-    if verdict.fault.kind == "coolant_loss":
-        return f"{100 * magnitude:.0f} % of the flow left"
-    return f"{magnitude:g} {unit}".strip().removesuffix(" 1")
-
-
 def what_of(verdict: Verdict) -> str:
-    """Return a fault as ``internal short of 0.5 \u03a9``."""
-    kind, size = verdict.fault.kind.replace("_", " "), size_of(verdict)
-    return f"{kind} ({size})" if "left" in size else f"{kind} of {size}" if size else kind
+    """Return a fault as ``internal short of 0.5 \u03a9`` or ``plus contactor stuck closed``."""
+    fault = verdict.fault
+    kind, size = fault.kind.replace("_", " "), size_in_words(fault).replace("mohm", "m\u03a9")
+    size = size.replace("ohm", "\u03a9")
+    if fault.kind == "contactor_stuck" and fault.target:
+        name, _, how = fault.target.partition(" ")
+        return f"{name} contactor {how}"
+    if fault.kind.startswith("sensor_") and fault.target:
+        kind = f"sensor {fault.target} {fault.kind.removeprefix('sensor_')}"
+        return f"{kind} by {size}" if size else kind
+    return f"{kind} ({size})" if "remains" in size else f"{kind} of {size}" if size else kind
+
+
+def where_of(verdict: Verdict) -> str:
+    """Return where a fault sits, counted from 1."""
+    return verdict.fault.component or long_place(verdict.place)
+
+
+def deed_of(verdict: Verdict) -> str:
+    """Return what was done, as HTML: ``the plus contactor of rack 1 was stuck closed``."""
+    fault, what, where = verdict.fault, what_of(verdict), escape(where_of(verdict))
+    was = "has been" if verdict.was_there else "was"
+    if fault.kind == "contactor_stuck" and fault.target:
+        name, _, how = fault.target.partition(" ")
+        return f"<strong>the {escape(name)} contactor of {where} {was} {escape(how)}</strong>"
+    if fault.kind.startswith("sensor_"):
+        how = {
+            "sensor_lost": "lost",
+            "sensor_stuck": "stuck at its last value",
+            "sensor_offset": f"off by {escape(size_in_words(fault))}",
+        }.get(fault.kind, escape(what))
+        return f"<strong>sensor {escape(fault.target)} {was} {how}</strong> at {where}"
+    if fault.kind == "coolant_loss":
+        left = escape(size_in_words(fault))
+        verb = "has failed" if verdict.was_there else "failed"
+        return f"<strong>the coolant of {where} {verb}</strong>" + (f": {left}" if left else "")
+    put = "has been in" if verdict.was_there else "was put into"
+    return f"<strong>{_article(escape(what))}</strong> {put} {where}"
 
 
 def finest(verdict: Verdict) -> str:
@@ -98,10 +122,14 @@ def finest(verdict: Verdict) -> str:
 def story(facts: Facts) -> str:
     """Return the first paragraph as HTML: what happened, from the facts alone."""
     sentences: list[str] = []
-    for verdict in facts.verdicts[:3]:
+    came = sorted(facts.verdicts, key=lambda v: math.inf if v.start_s is None else v.start_s)
+    for verdict in came[:3]:
         sentences += _fault_story(verdict)
     if len(facts.verdicts) > 3:
-        sentences.append(f"{len(facts.verdicts) - 3} more faults are listed below.")
+        more = len(facts.verdicts) - 3
+        sentences.append(
+            f"{counted(more, 'more fault')} {'is' if more == 1 else 'are'} listed below."
+        )
     if not any(v.start_s is not None for v in facts.verdicts):
         sentences += _quiet_story(facts)
     sentences += _heat_story(facts)
@@ -113,48 +141,73 @@ def _article(text: str) -> str:
     return f"{'an' if text[:1].lower() in 'aeiou' else 'a'} {text}"
 
 
+def since_of(verdict: Verdict) -> str:
+    """Return since when a fault that a fork took over is present."""
+    fork = f"before this fork began at {clock(verdict.start_s)}"
+    from_s = verdict.fault.from_s
+    if math.isfinite(from_s) and verdict.start_s is not None and from_s < verdict.start_s:
+        return f"present since {clock(from_s)} ({fork})"
+    return f"present from the first row ({fork})"
+
+
 def _fault_story(verdict: Verdict) -> list[str]:
-    what, where = escape(what_of(verdict)), escape(long_place(verdict.place))
     if verdict.start_s is None:
-        return [f"The {what} planned for {where} never came."]
-    start_s = verdict.start_s
-    said = [f"At {clock(start_s)} <strong>{_article(what)}</strong> was put into {where}."]
+        what, where = escape(what_of(verdict)), escape(where_of(verdict))
+        return [f"The {what} planned for {where} did not come."]
+    start_s, deed = verdict.start_s, deed_of(verdict)
+    if verdict.was_there:
+        said = [f"{deed.replace('<strong>t', '<strong>T').replace('<strong>a', '<strong>A')}"]
+        said = [f"{said[0]}: {since_of(verdict)}."]
+    else:
+        said = [f"At {clock(start_s)} {deed}."]
     blamed, first = verdict.blamed, verdict.first
     if first is None:
-        return [*said, "<strong>The BMS raised no alarm after it.</strong>"]
+        none = "<strong>The BMS raised no alarm at its place after it.</strong>"
+        if verdict.was_there:
+            none = "No alarm came at its place after the fork; earlier ones are in the parent run."
+        elif not verdict.wrong:
+            none = "<strong>The BMS raised no alarm after it.</strong>"
+        return [*said, none, *_reaction_story(verdict)]
+    delay = "" if verdict.was_there else f"{span(first.start_s - start_s)} later, "
+    when = f"{delay}at {clock(first.start_s)}"
     if blamed is None:
         said.append(
-            f"The BMS raised its first alarm {span(first.start_s - start_s)} later "
-            f"({_quote(first)}), but <strong>no alarm named the {finest(verdict)}</strong>."
+            f"The first alarm after it came {when} ({_quote(first)}), but <strong>no alarm named "
+            f"the {finest(verdict)}</strong>."
         )
     else:
         visible = {k: v for k, v in verdict.place.items() if k != "cell"}
         if first is not blamed:
-            delay = span(first.start_s - start_s)
-            said.append(f"The first alarm came {delay} later: {_quote(first)}.")
+            said.append(f"The first alarm after it came {when}: {_quote(first)}.")
+        after = "" if verdict.was_there else f" after {span(blamed.start_s - start_s)}"
+        if verdict.is_shared and first is blamed:  # another fault is there too
+            said.append(f"The first reaction after it came {when}: {_quote(first)}.")
+            return said + _reaction_story(verdict)
         said.append(
-            f"<strong>The BMS blamed {escape(long_place(visible))} after "
-            f"{span(blamed.start_s - start_s)}</strong>, at {clock(blamed.start_s)}: "
-            f"{_quote(blamed)}."
+            f"<strong>The BMS blamed {escape(long_place(visible))}{after}</strong>, at "
+            f"{clock(blamed.start_s)}: {_quote(blamed)}."
         )
     return said + _reaction_story(verdict)
 
 
 def _reaction_story(verdict: Verdict) -> list[str]:
+    """Return what the BMS and the contactors did after a fault, in order of time."""
     steps = [
-        f"{SAID[severity]} at {clock(verdict.reactions[severity].start_s)}"
-        for severity in SAID
-        if severity in verdict.reactions
+        (alarm.start_s, f"the BMS {SAID[severity]}")
+        for severity, alarm in verdict.reactions.items()
+        if severity in SAID
     ]
     if verdict.opened_s is not None:
-        steps.append(f"the contactors stood open at {clock(verdict.opened_s)}")
+        steps.append((verdict.opened_s, "the contactors stood open"))
     if not steps:
-        return ["It warned, and left limits and contactors as they were."]
-    if len(steps) == 1 and verdict.opened_s is not None:
-        return [f"{steps[0][0].upper()}{steps[0][1:]}."]
-    return [
-        f"It {', '.join(steps[:-1])}, and {steps[-1]}." if len(steps) > 1 else f"It {steps[0]}."
-    ]
+        said = "The BMS warned, and left limits and contactors as they were."
+        return [said] if verdict.first is not None else []
+    said = [f"{text} at {clock(time_s)}" for time_s, text in sorted(steps, key=lambda s: s[0])]
+    for k in range(1, len(said)):
+        if said[k].startswith("the BMS ") and said[k - 1].startswith(("the BMS ", "it ")):
+            said[k] = f"it {said[k].removeprefix('the BMS ')}"
+    listed = said[0] if len(said) == 1 else f"{', '.join(said[:-1])}, and {said[-1]}"
+    return [f"After it {listed}."]
 
 
 def _quiet_story(facts: Facts) -> list[str]:
@@ -171,7 +224,7 @@ def _quiet_story(facts: Facts) -> list[str]:
 
 
 def _quote(alarm: Alarm) -> str:
-    return f"\u201c{escape(alarm.event.text or alarm.event.code)}\u201d"
+    return f"\u201c{escape(alarm.event.sentence)}\u201d"
 
 
 def _heat_story(facts: Facts) -> list[str]:
@@ -179,7 +232,9 @@ def _heat_story(facts: Facts) -> list[str]:
     if not peak:
         return []
     where = escape(str(peak["where"]))
-    text = f"The hottest cell ({where}) reached {celsius(peak['value'])} at {clock(peak['time_s'])}"
+    beyond = f" {BEYOND}" if peak.get("beyond_tables") else ""
+    text = f"The hottest cell ({where}) reached {celsius(peak['value'])}{beyond}"
+    text += f" at {clock(peak['time_s'])}"
     sensor = facts.lines.get("thermistor")
     if sensor is not None:
         read_K = float(np.nanmax(sensor)) if np.any(np.isfinite(sensor)) else math.nan
@@ -188,9 +243,17 @@ def _heat_story(facts: Facts) -> list[str]:
     return [text + "."]
 
 
+def length_of(facts: Facts) -> str:
+    """Return how much was simulated; of a fork also from when to when."""
+    length = span(facts.end_s - facts.start_s)
+    if facts.start_s <= 0.0:
+        return length
+    return f"{length} (from {span(facts.start_s)} to {span(facts.end_s)})"
+
+
 def _end_story(facts: Facts) -> str:
     ended = facts.run.ended
-    length = span(facts.end_s - facts.start_s)
+    length = length_of(facts)
     if ended == "done":
         return f"The run ended as planned after {length}."
     return f"<strong>The run did not end as planned ({escape(ended)})</strong>; {length} are here."

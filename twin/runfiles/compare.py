@@ -147,7 +147,9 @@ def match_rows(first_s: NDArray[np.float64], second_s: NDArray[np.float64]) -> C
     ticks_a, ticks_b = (np.rint(t * TICK_PER_S).astype(np.int64) for t in (first_s, second_s))
     if np.array_equal(ticks_a, ticks_b):
         every = np.arange(len(first_s))
-        return Clock(first=every, second=every, note=f"all {counted(len(every), 'row')} at equal times")
+        return Clock(
+            first=every, second=every, note=f"all {counted(len(every), 'row')} at equal times"
+        )
     _, a, b = np.intersect1d(ticks_a, ticks_b, return_indices=True)
     if len(a) >= min(2, len(first_s), len(second_s)):
         note = f"{counted(len(a), 'row')} at equal times, of {len(first_s)} and {len(second_s)}"

@@ -61,6 +61,10 @@ ADDED_COLUMNS = ("target", "trigger")
 """Columns of ``/faults`` that the first files of this format have not."""
 
 
+BEYOND = "(beyond its tables: extrapolated)"
+"""Said of a value of a cell that was outside the tables of its model."""
+
+
 def counted(n: int, word: str) -> str:
     """Return ``1 row`` or ``2,000 rows``."""
     return f"{n:,} {word}{'' if n == 1 else 's'}"

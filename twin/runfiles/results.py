@@ -236,7 +236,9 @@ class Run:
         lines = {
             "file": self.path,
             "ended": self.ended,
-            "simulated": f"{float(time_s[-1]):,.0f} s in {counted(self.rows, 'row')}" if len(time_s) else "-",
+            "simulated": f"{float(time_s[-1]):,.0f} s in {counted(self.rows, 'row')}"
+            if len(time_s)
+            else "-",
             "axes": ", ".join(f"{a.size} x {a.name}" for a in self.axes.values()),
             "channels": len(self.channels),
             "events": len(self.events),
