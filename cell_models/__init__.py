@@ -3,7 +3,7 @@
 contract      what every cell model must offer
 jit           the compiler decorator
 ecm_params    equivalent-circuit parameters: load, check, lay out for kernels
-ecm           equivalent-circuit kernels
+ecm           equivalent-circuit kernels; ecm_lanes: where the numbers sit; ecm_tables: read tables
 ecm_model     a population of equivalent-circuit cells
 pybamm_cell   PyBaMM as the reference cell (lazy)
 fit           fit the circuit to the reference; `python -m cell_models.fit lg_m50`

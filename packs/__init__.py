@@ -10,7 +10,8 @@ network      currents of every cell from (emf, r), joints, links, racks and the 
 switchgear   contactors, precharge, fuses
 pcs          the power conversion system: losses, limits, ramps
 thermal      the heat network and the coolant
-sensors      truth -> measurements: gain, offset, drift, noise, delay, drop-out
+sensors      truth -> measurements: gain, offset, noise, quantiser, delay, lag
+flows        energy and charge of a step, added up for the ledger
 calibration  a loop of known work, for `twin bench`
-plant        one step: port, solve, advance, react, thermal
+plant        one step: port, solve, advance, thermal
 """

@@ -5,11 +5,13 @@
     build       Scenario -> Engine: `build`
     engine      one step from top to bottom; run, snapshot, restore
     control     messages to BMS and EMS, commands back; watchdog: one that hangs
+    converter   the PCS as a plug-in that may fail
     faults      a window or a trigger that writes on the overlay
     ledger      energy and charge, and what they leave over
     channels    what is recorded
     runfiles/   the run file, written as the run goes and read back: `open_run`
-    session     a run with its file: start, fork, run to the end or to an accident
+    notices     what the plant did by itself, as events; answer_key: what was injected
+    session     a run with its file: start, run to the end or to an accident; fork: from a checkpoint
     pages/      report and drawings
     bench       how fast the plant is
     cli/        the command `twin`

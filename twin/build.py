@@ -28,7 +28,7 @@ from packs.state import Schema
 from packs.topology import Topology, build_topology
 from twin.control import BmsPort, EmsPort, declare_commands
 from twin.converter import PcsPort
-from twin.engine import Clock, Engine, seconds_to_ticks
+from twin.engine import Clock, Engine
 from twin.faults import FaultInjector
 from twin.ledger import Ledger
 from twin.notices import REPEATING
@@ -38,6 +38,7 @@ from twin.scenarios.environment import build_environment
 from twin.scenarios.load import load_scenario, problem_in
 from twin.scenarios.problems import Problem, ScenarioError, plain_message
 from twin.scenarios.scenario import Scenario
+from twin.scenarios.units import ticks
 
 HEALTHY_INSULATION_OHM = 5e6
 """Each rack to ground, no leak: ten times what a 400 V pack must have (500 ohm/V; assumed)."""
@@ -242,12 +243,12 @@ def watched(engine: Engine) -> dict[str, Any]:
 def clock(scenario: Scenario) -> Clock:
     """Return the periods of a scenario in ticks."""
     return Clock(
-        step=seconds_to_ticks(scenario.step),
-        bms=seconds_to_ticks(scenario.bms.period),
-        ems=seconds_to_ticks(scenario.ems.period),
-        record=seconds_to_ticks(scenario.record.period),
-        checkpoint=seconds_to_ticks(scenario.record.checkpoint),
-        end=seconds_to_ticks(scenario.duration),
+        step=ticks(scenario.step),
+        bms=ticks(scenario.bms.period),
+        ems=ticks(scenario.ems.period),
+        record=ticks(scenario.record.period),
+        checkpoint=ticks(scenario.record.checkpoint),
+        end=ticks(scenario.duration),
         unix_start_s=scenario.start.timestamp(),
     )
 

@@ -8,7 +8,6 @@ state at t, the v, i and heat of the step that ended at t, and the commands in f
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -372,8 +371,3 @@ def _places_of_truth(plant: Plant, sensors: Sensors, state: State) -> NDArray[np
     }
     fitted = {kind: at.stop > at.start for kind, at in sensors.slices.items()}
     return np.concatenate([places[kind] for kind in KINDS if fitted[kind]])
-
-
-def seconds_to_ticks(seconds: float) -> int:
-    """Return ticks of 1 ms."""
-    return math.floor(seconds * 1000.0 + 0.5)
