@@ -16,25 +16,13 @@ reading).
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from packs.plant import FLOWS, Plant
+from packs.plant import Plant
 from packs.state import Schema
-from packs.thermal import heat_above
-
-STORED = ("stored_chemical_J", "stored_thermal_J", "stored_link_J")
-
-TERMS = (
-    *STORED, "terminal_J", "heat_J", "dissipated_J", "quadrature_J", "refresh_J", *FLOWS,
-    "throughput_J", "residual_cells_J", "residual_network_J", "residual_pcs_J",
-    "residual_thermal_J", "residual_J", "residual", "heat_mismatch", "charge_moved_As",
-    "charge_residual_As", "charge_residual", "network_residual_A",
-    "splitting_residual_V",
-)  # fmt: skip
-"""Recorded terms; those without a unit are relative to the throughput, or to the heat."""
+from packs.stock import STORED, SUMS, TERMS, strike_balance, take_stock
 
 DIMENSIONLESS = ("residual", "heat_mismatch", "charge_residual")
 
@@ -56,6 +44,7 @@ class Ledger:
         self.stored_J = np.zeros(n)
         self.validity = np.zeros(n, dtype=np.int64)
         self.values = np.zeros(len(TERMS))
+        self._sums = np.zeros(len(SUMS))
         self._plate_J_per_K = np.full(plant.topology.n_groups, plant.spec.thermal.plate_J_per_K)
 
     def declare(self, schema: Schema) -> None:
@@ -70,34 +59,22 @@ class Ledger:
     def open(self) -> None:
         """Take stock before the first step."""
         self.observe()
-        self._view.start[:] = self._stock()
-        self._view.start_charge_As[:] = self._charge()
+        take_stock(*self._holdings(), self._view.start)
+        charge_As, low_As = self._charge()
+        np.add(charge_As, low_As, out=self._view.start_charge_As)
 
     def close(self) -> None:
         """Strike the balance now; the last two terms are the largest since the last row."""
         self.observe()
-        plant = self._plant
-        flow = dict(zip(FLOWS, plant.flows.total + plant.flows.low, strict=True))
-        stock = self._stock()
-        gain = dict(zip(STORED, stock - self._view.start, strict=True))
-        heat, terminal = self._sum("heat_J"), self._sum("terminal_J")
-        dissipated = self._sum("dissipated_J")
-        cells = gain["stored_chemical_J"] + heat + terminal
-        wiring = math.fsum(flow[name] for name in FLOWS[:8])
-        net = terminal - wiring - gain["stored_link_J"]
-        converter = flow["pcs_dc_J"] - flow["pcs_ac_J"] - flow["pcs_loss_J"]
-        warmed = heat + flow["short_J"] + flow["joint_J"] + flow["busbar_J"]
-        thermal = gain["stored_thermal_J"] - (warmed - flow["coolant_J"] - flow["air_J"])
-        residual = abs(cells) + abs(net) + abs(converter) + abs(thermal)
-        throughput = float(plant.flows.throughput_J[0])
-        moved, charge_residual, charge_throughput = self._charge_balance()
-        self.values[:] = (
-            *stock, terminal, heat, dissipated, self._sum("quadrature_J"), self._sum("refresh_J"),
-            *flow.values(), throughput, cells, net, converter, thermal, residual,
-            residual / max(throughput, 1.0),
-            abs(heat - dissipated) / max(abs(dissipated), 1.0),
-            moved, charge_residual, charge_residual / max(charge_throughput, 1.0),
-            *plant.flows.worst,
+        plant, flows, start = self._plant, self._plant.flows, self._view
+        model, lanes = plant.model, plant.cells.lanes
+        for k, name in enumerate(SUMS):
+            self._sums[k] = model.sum_field(lanes, name)
+        strike_balance(
+            *self._holdings(), start.start, self._sums, flows.total, flows.low,
+            flows.throughput_J, plant.topology.cells_per_group, start.start_charge_As,
+            *self._charge(), flows.charge_As, flows.charge_low_As, flows.throughput_As,
+            flows.worst, self.values,
         )  # fmt: skip
 
     def begin_row(self) -> None:
@@ -114,24 +91,17 @@ class Ledger:
             self._plant.cells.lanes, self.soc, self.ocv_V, self.stored_J, self.validity
         )
 
-    def _sum(self, field: str) -> float:
-        return self._plant.model.sum_field(self._plant.cells.lanes, field)
-
-    def _charge(self) -> Any:
-        model, lanes = self._plant.model, self._plant.cells.lanes
-        return model.field(lanes, "charge_As") + model.field(lanes, "charge_low_As")
-
-    def _charge_balance(self) -> tuple[float, float, float]:
-        """Return charge out, sum of |lost - out| over groups, and throughput [A s]."""
-        flows = self._plant.flows
-        out = flows.charge_As + flows.charge_low_As
-        lost = (self._view.start_charge_As - self._charge()).reshape(len(out), -1).sum(axis=1)
-        return math.fsum(out), math.fsum(np.abs(lost - out)), float(flows.throughput_As[0])
-
-    def _stock(self) -> np.ndarray:
+    def _holdings(self) -> tuple[Any, Any, Any, Any, Any, float, float]:
+        """Return what `take_stock` counts."""
         plant = self._plant
-        reference_K = plant.spec.initial_temperature_K
-        thermal = heat_above(plant.cell_J_per_K, plant.cells.temperature_K, reference_K)
-        thermal += heat_above(self._plate_J_per_K, plant.heat.plate_K, reference_K)
-        link = 0.5 * plant.spec.wiring.link_capacitance_F * float(plant.network.bus[0]) ** 2
-        return np.array([math.fsum(self.stored_J), thermal, link])
+        link_V = float(plant.network.bus[0])
+        return (
+            self.stored_J, plant.cell_J_per_K, plant.cells.temperature_K, self._plate_J_per_K,
+            plant.heat.plate_K, plant.spec.initial_temperature_K,
+            0.5 * plant.spec.wiring.link_capacitance_F * link_V**2,
+        )  # fmt: skip
+
+    def _charge(self) -> tuple[Any, Any]:
+        """Return the charge of every cell now, high and low part [A s]."""
+        model, lanes = self._plant.model, self._plant.cells.lanes
+        return model.field(lanes, "charge_As"), model.field(lanes, "charge_low_As")

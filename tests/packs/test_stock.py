@@ -1,0 +1,106 @@
+"""Stock and balances against sums in exact arithmetic."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from packs.flows import FLOWS
+from packs.stock import TERMS, WIRING, charge_balance, strike_balance, take_stock
+
+N, GROUPS, REFERENCE_K, LINK_J = 720, 360, 298.15, 122.5
+
+
+def cells(seed=3):
+    rng = np.random.default_rng(seed)
+    stored_J = np.append(rng.uniform(3e4, 5e4, N), np.full(16, 1e9))  # padding must not count
+    temperature_K = REFERENCE_K + rng.uniform(-40.0, 40.0, N + 16)
+    return {
+        "stored_J": stored_J,
+        "cell_J_per_K": rng.uniform(40.0, 80.0, N),
+        "temperature_K": temperature_K,
+        "plate_J_per_K": np.full(GROUPS, 80.0),
+        "plate_K": REFERENCE_K + rng.uniform(-5.0, 5.0, GROUPS),
+        "reference_K": REFERENCE_K,
+        "link_J": LINK_J,
+    }
+
+
+def charges(seed=4):
+    rng = np.random.default_rng(seed)
+    start_As = rng.uniform(9e3, 11e3, N)
+    charge_As, low_As = start_As - rng.uniform(-50.0, 50.0, N), rng.normal(size=N) * 1e-12
+    out_As = (start_As - charge_As).reshape(GROUPS, -1).sum(axis=1)
+    return start_As, charge_As, low_As, out_As, rng.normal(size=GROUPS) * 1e-12
+
+
+def test_stock_is_the_exactly_rounded_sum_over_the_cells() -> None:
+    pack, stock = cells(), np.zeros(3)
+    take_stock(*pack.values(), stock)
+    assert stock[0] == math.fsum(pack["stored_J"][:N])
+    warmth_J = math.fsum(pack["cell_J_per_K"] * (pack["temperature_K"][:N] - REFERENCE_K))
+    warmth_J += math.fsum(pack["plate_J_per_K"] * (pack["plate_K"] - REFERENCE_K))
+    assert stock[1] == pytest.approx(warmth_J, rel=1e-15)  # three roundings
+    assert stock[2] == LINK_J
+
+
+def test_charge_that_misses_in_two_groups_does_not_cancel() -> None:
+    start_As, charge_As, low_As, out_As, out_low_As = charges()
+    clean = charge_balance(2, start_As, charge_As, low_As, out_As, out_low_As)
+    assert clean[0] == math.fsum(out_As + out_low_As)
+    assert clean[1] < GROUPS * 4e-12  # a rounding of 10 kA s in every group
+    charge_As[0] += 1.0
+    charge_As[7] -= 1.0
+    missed = charge_balance(2, start_As, charge_As, low_As, out_As, out_low_As)[1]
+    assert missed == pytest.approx(2.0, rel=1e-9)
+
+
+def terms(change=None):
+    """Return the terms of a plant whose books close; `change` may alter its flows [J]."""
+    pack, stock, values = cells(), np.zeros(3), np.zeros(len(TERMS))
+    take_stock(*pack.values(), stock)
+    flow = dict(zip(FLOWS, np.arange(1.0, 1.0 + len(FLOWS)) * 100.0, strict=True))
+    flow["pcs_loss_J"] = flow["pcs_dc_J"] - flow["pcs_ac_J"]
+    link_J, heat_J = 30.0, 5000.0
+    terminal_J = link_J + sum(flow[name] for name in FLOWS[:WIRING])
+    warmed_J = heat_J + flow["short_J"] + flow["joint_J"] + flow["busbar_J"]
+    gains = -(heat_J + terminal_J), warmed_J - flow["coolant_J"] - flow["air_J"], link_J
+    if change:
+        change(flow)
+    sums = np.array([terminal_J, heat_J, heat_J - 5.0, 4.0, 1.0])
+    start_As, charge_As, low_As, out_As, out_low_As = charges()
+    strike_balance(
+        *pack.values(), stock - gains, sums, np.array(list(flow.values())),
+        np.zeros(len(FLOWS)), np.array([1e5]), 2, start_As, charge_As, low_As, out_As, out_low_As,
+        np.array([1e4]), np.array([1e-11, 1e-14]), values,
+    )  # fmt: skip
+    return dict(zip(TERMS, values.tolist(), strict=True))
+
+
+def test_books_that_close_leave_rounding() -> None:
+    found = terms()
+    assert found["residual_J"] < 1e-6  # roundings of 30 MJ stored
+    assert found["residual"] == found["residual_J"] / 1e5
+    assert found["heat_mismatch"] == pytest.approx(5.0 / 4995.0, rel=1e-12)
+    assert (found["network_residual_A"], found["splitting_residual_V"]) == (1e-11, 1e-14)
+
+
+BALANCES = {
+    "short_J": "network thermal", "joint_J": "network thermal", "bleed_J": "network",
+    "busbar_J": "network thermal", "path_J": "network", "capacitor_J": "network",
+    "link_bleed_J": "network", "pcs_dc_J": "network pcs", "pcs_ac_J": "pcs", "pcs_loss_J": "pcs",
+    "coolant_J": "thermal", "air_J": "thermal",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_wrong_flow_shows_in_its_balances_and_in_no_other(name) -> None:
+    clean = terms()
+    wrong = terms(lambda flow: flow.update({name: flow[name] + 1.0}))
+    for balance in ("cells", "network", "pcs", "thermal"):
+        term = f"residual_{balance}_J"
+        expected = 1.0 if balance in BALANCES[name].split() else 0.0
+        assert abs(wrong[term] - clean[term]) == pytest.approx(expected, abs=1e-6)
+    assert wrong["residual_J"] == pytest.approx(float(len(BALANCES[name].split())), abs=1e-6)
