@@ -13,6 +13,7 @@ thermal      the heat network and the coolant
 sensors      truth -> measurements: gain, offset, noise, quantiser, delay, lag
 flows        energy and charge of a step, added up for the ledger
 stock        what a plant holds, and the balances struck on it for the ledger
+rows         numbers copied from where they live into a row of a block
 calibration  a loop of known work, for `twin bench`
 plant        one step: port, solve, advance, thermal
 """

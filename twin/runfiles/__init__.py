@@ -1,8 +1,9 @@
 """Run files: what a run leaves behind, written as it goes and read back.
 
 layout              axes, channels, tables, errors
-recorder            rows into blocks
-hdf5, guarded_file  writing, safe against accidents
+recorder            rows into blocks, blocks into the file
+block               rows in memory: tables filled by a compiled copy
+hdf5                the file; column writes its chunks, guarded_file survives accidents
 reader, results     reading
 compare             runs side by side
 """

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from twin.runfiles.layout import ChannelSpec, DiskFull, Event
+from twin.runfiles.block import Block, RecordedChannel
+from twin.runfiles.layout import DiskFull, Event
 
 if TYPE_CHECKING:
     from twin.runfiles.hdf5 import RunFile
@@ -26,29 +25,6 @@ MAX_WAIT_S = 5.0
 
 MAX_PENDING_EVENTS = 512
 """Events kept in memory before the block is written early."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedChannel:
-    """A channel and the live array that it shows.
-
-    Attributes
-    ----------
-    spec : ChannelSpec
-    source : ndarray (n,)
-        Live view, of any real, integer or boolean type; (1,) for a scalar.
-    index : int (m,) or None
-        Entries of `source` to record, in the order of the axis; None for all.
-    """
-
-    spec: ChannelSpec
-    source: NDArray[Any]
-    index: NDArray[Any] | None = None
-
-    @property
-    def size(self) -> int:
-        """Number of values per row."""
-        return len(self.source) if self.index is None else len(self.index)
 
 
 class Recorder:
@@ -63,13 +39,6 @@ class Recorder:
         Rows per block; the same number that the file was created with.
     max_wait_s : float
         A row older than this by the wall clock is written before its block is full [s].
-
-    Notes
-    -----
-    Every row keeps a prepared list of destination views, so that a row is one assignment per
-    channel and allocates nothing: 18 µs for 40 channels (12 of 720 cells, 12 of 360 groups,
-    16 scalars), half of it the float32 conversion; 27 µs if all 40 have 720 values (measured on
-    a busy machine). The price is block_rows x channels small view objects.
     """
 
     def __init__(
@@ -91,31 +60,17 @@ class Recorder:
         self._last_write_s = time.monotonic()
         self._events: list[Event] = []
         self._transitions: list[tuple[float, int, int]] = []
-        self._time_s = np.zeros(block_rows)
-        self._blocks: dict[str, dict[str, NDArray[Any]]] = {}
-        whole: list[tuple[NDArray[Any], NDArray[Any]]] = []
-        picked: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
         for channel in channels:
-            block = self._new_block(channel)
-            if channel.index is None:
-                whole.append((block, channel.source))
-            else:
-                picked.append((block, channel.source, np.asarray(channel.index)))
-        self._whole = [[(b[k], source) for b, source in whole] for k in range(block_rows)]
-        self._picked = [[(b[k], s, index) for b, s, index in picked] for k in range(block_rows)]
+            self._check(channel)
+        self._block = Block(channels, block_rows)
 
-    def _new_block(self, channel: RecordedChannel) -> NDArray[Any]:
+    def _check(self, channel: RecordedChannel) -> None:
         spec, size = channel.spec, self.file.width(channel.spec)
         if channel.source.ndim != 1 or channel.size != size:
             raise ValueError(
                 f"channel {spec.path}: {channel.size} values of a source of shape "
                 f"{channel.source.shape}, but axis {spec.axis!r} has {size} entries"
             )
-        block = np.zeros((self._block_rows, size), dtype=spec.dtype)
-        # A scalar is a (rows,) dataset: its block is kept (rows, 1) only for the row views.
-        kept = block if spec.axis is not None else block.reshape(self._block_rows)
-        self._blocks.setdefault(spec.group, {})[spec.name] = kept
-        return block
 
     def row(self, time_s: float) -> None:
         """Copy every source into the block; write the block when it is full.
@@ -131,11 +86,8 @@ class Recorder:
             The block does not fit; the file holds everything before it.
         """
         k = self._filled
-        self._time_s[k] = time_s
-        for destination, source in self._whole[k]:
-            destination[:] = source
-        for destination, source, index in self._picked[k]:
-            destination[:] = source[index]
+        self._block.time_s[k] = time_s
+        self._block.take(k)
         self._filled = k + 1
         self.rows += 1
         if self._filled == self._block_rows or (
@@ -183,9 +135,9 @@ class Recorder:
     def _write_pending(self) -> None:
         start, stop = self._written, self._filled
         if stop > start:
-            for group, block in self._blocks.items():
-                rows = {name: values[start:stop] for name, values in block.items()}
-                self.file.append_rows(group, self._time_s[start:stop], rows)
+            time_s = self._block.time_s[start:stop]
+            for group, rows in self._block.parts(start, stop).items():
+                self.file.append_rows(group, time_s, rows)
         if self._events:
             self.file.append_events(self._events)
         if self._transitions:
