@@ -39,8 +39,8 @@ class CellModel(Protocol):
     Attributes
     ----------
     n_cells : int
-    n_fields : int
-        Fields of one block; the buffer holds ``blocks_for(n_cells) * n_fields * 32`` numbers.
+    buffer_size : int
+        Numbers of the flat buffer that holds the population.
     heat_capacity_J_per_K : float
         Of one cell [J/K].
     forkable : bool
@@ -50,7 +50,7 @@ class CellModel(Protocol):
     """
 
     n_cells: int
-    n_fields: int
+    buffer_size: int
     heat_capacity_J_per_K: float
     forkable: bool
     energy_closure: str
@@ -99,8 +99,8 @@ class CellModel(Protocol):
         """Return a copy of one field of every cell, as ``charge_As``."""
         ...
 
-    def sum_field(self, lanes: Floats, name: str) -> float:
-        """Return the compensated sum over cells of one of the running sums of the ledger.
+    def total(self, lanes: Floats, name: str) -> float:
+        """Return one of the running sums of the ledger over the whole population.
 
         ``terminal_J``, ``heat_J``, ``dissipated_J``, ``quadrature_J`` or ``refresh_J``.
         """
@@ -109,5 +109,5 @@ class CellModel(Protocol):
     def observe(
         self, lanes: Floats, soc: Floats, ocv_V: Floats, stored_J: Floats, validity: NDArray[Any]
     ) -> None:
-        """Write what a recorder and a ledger want to know of every cell."""
+        """Write what a recorder and a ledger want to know of every lane, shape (padded,) each."""
         ...

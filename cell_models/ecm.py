@@ -15,47 +15,41 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from cell_models.contract import LANES, NOT_FINITE, OK, REFRESH
+from cell_models.contract import NOT_FINITE, OK, REFRESH
 from cell_models.ecm_lanes import (
-    A1,
-    A2,
-    A3,
-    B1,
-    B2,
-    B3,
-    BLOCK,
-    C1,
-    C2,
-    C3,
     CAPACITY,
     CHARGE,
     CHARGE_LOW,
     DISSIPATED,
-    ENTROPIC,
-    ENTROPIC_SLOPE,
+    DRIFT,
     HEAT,
     HYSTERESIS,
+    INVERSE_CAPACITY,
+    IS_PENDING,
+    LINE,
     OCV,
     OCV_SLOPE,
+    PAIR_2,
+    PAIR_3,
+    PAIRS,
     PENDING,
     QUADRATURE,
     R0,
-    R1,
-    R2,
-    R3,
+    REVERSIBLE,
+    REVERSIBLE_SLOPE,
     SOC_REF,
     STORED,
-    T_REF,
+    SUMS,
     TERMINAL,
-    V1,
-    V2,
-    V3,
     VALIDITY,
     WIDTH,
+    A,
+    B,
+    C,
+    R,
+    V,
 )
-from cell_models.jit import kernel
+from cell_models.jit import inlined, kernel
 
 SOC_DRIFT = 0.005
 """Tables are read again when a cell's soc has moved so far since (one interval of the table)."""
@@ -65,25 +59,25 @@ SOC_DRIFT = 0.005
 
 
 @kernel
-def ecm_port(
-    ocv: float, slope: float, q_step: float, m_x: float, r0: float,
-    a1: float, b1: float, v1: float,
-    a2: float, b2: float, v2: float,
-    a3: float, b3: float, v3: float,
-) -> tuple[float, float]:  # fmt: skip
-    """Give the end-of-step line ``v = emf - r i`` of one cell.
+def open_emf(ocv: float, slope: float, dz: float, m_x: float) -> float:
+    """Give the emf of a cell without its RC pairs: ``OCV(z) + M x``, OCV along its slope.
 
-    With ``z+ = z - i h/Q`` and ``v_k+ = a_k v_k + b_k i`` (exact for constant i):
-    ``emf = OCV(z) + M x - sum a_k v_k`` and ``r = R0 + sum b_k + OCV' h/Q``. The hysteresis state
-    is that of the start of the step.
+    The hysteresis state is that of the start of the step.
 
     References
     ----------
     G. L. Plett, Battery Management Systems vol. 1 (2015), eqs. 2.8 and 2.16.
     """
-    emf = ocv + m_x - (a1 * v1 + a2 * v2 + a3 * v3)
-    r = r0 + (b1 + b2 + b3) + slope * q_step
-    return emf, r
+    return ocv + slope * dz + m_x
+
+
+@kernel
+def line_resistance(r0: float, sum_b: float, slope: float, q_step: float) -> float:
+    """Give r of the end-of-step line ``v = emf - r i``: ``R0 + sum b_k + OCV' h/Q``.
+
+    With ``z+ = z - i h/Q`` and ``v_k+ = a_k v_k + b_k i``, exact for constant i.
+    """
+    return r0 + sum_b + slope * q_step
 
 
 @kernel
@@ -93,21 +87,20 @@ def rc_relax(a: float, b: float, v: float, i: float) -> float:
 
 
 @kernel
-def rc_dissipation(a: float, r: float, c: float, v: float, i: float, h: float) -> float:
-    """Give the energy lost in the resistor of one RC pair during a step, exactly [J].
+def rc_energy(
+    c: float, r: float, v: float, v_end: float, i: float, h: float
+) -> tuple[float, float, float]:
+    """Give what one RC pair gave back, what its resistor took, and what book-keeping adds [J].
 
-    ``int v(t)^2/R dt`` with ``v(t) = R i + (v - R i) exp(-t/tau)``; zero where there is no pair.
+    The pair's charge balance ``C dv/dt = i - v/R`` gives the mean voltage exactly,
+    ``int v dt = R (i h + C (v - v+))``. Given back: ``C (v^2 - v+^2) / 2``. Taken:
+    ``int v^2/R dt = i int v dt + `` given back. Added, because terminal energy counts the voltage
+    at the end of the step: ``i (v+ h - int v dt)``.
     """
-    d = v - r * i
-    return r * i * i * h + 2.0 * i * d * r * c * (1.0 - a) + 0.5 * c * d * d * (1.0 - a * a)
-
-
-@kernel
-def rc_quadrature(
-    a: float, r: float, c: float, v: float, v_end: float, i: float, h: float
-) -> float:
-    """Give ``i (end v - mean v) h`` of one RC pair: what end-of-step bookkeeping adds [J]."""
-    return i * ((v_end - r * i) * h - (v - r * i) * r * c * (1.0 - a))
+    fall = v - v_end
+    mean_h = r * (i * h + c * fall)
+    given = 0.5 * c * fall * (v + v_end)
+    return given, i * mean_h + given, i * (v_end * h - mean_h)
 
 
 @kernel
@@ -134,153 +127,185 @@ def two_sum(high: float, low: float, add: float) -> tuple[float, float]:
 
 
 # --- sweeps ------------------------------------------------------------------------------------
+# A sweep is a loop over blocks; one loop over the 32 lanes does a whole cell, and is vectorised.
 
 
-@kernel
-def sweep_port(x, n_blocks, h, hysteresis_V, emf_V, resistance_ohm):
-    """Write the line of every cell. `x` is only read."""
-    for block in range(n_blocks):
-        base = block * BLOCK
-        out = block * WIDTH
+@inlined
+def port_block(x, base, out, has_third, hysteresis_V, emf_V, resistance_ohm):
+    """Write the lines of one block of cells. `x` is only read."""
+    for lane in range(WIDTH):
+        p = base + lane
+        q, s = p + PAIRS, p + PAIR_2
+        dz = x[p + CHARGE] * x[p + INVERSE_CAPACITY] - x[p + SOC_REF]
+        emf = open_emf(x[p + OCV], x[p + OCV_SLOPE], dz, hysteresis_V * x[p + HYSTERESIS])
+        emf_V[out + lane] = emf - x[q + A] * x[q + V] - x[s + A] * x[s + V]
+        resistance_ohm[out + lane] = x[p + LINE]
+    if has_third:
         for lane in range(WIDTH):
-            p = base + lane
-            capacity = x[p + CAPACITY]
-            soc = (x[p + CHARGE] + x[p + CHARGE_LOW]) / capacity
-            slope = x[p + OCV_SLOPE]
-            emf, r = ecm_port(
-                x[p + OCV] + slope * (soc - x[p + SOC_REF]),
-                slope,
-                h / capacity,
-                hysteresis_V * x[p + HYSTERESIS],
-                x[p + R0],
-                x[p + A1], x[p + B1], x[p + V1],
-                x[p + A2], x[p + B2], x[p + V2],
-                x[p + A3], x[p + B3], x[p + V3],
-            )  # fmt: skip
-            emf_V[out + lane] = emf
-            resistance_ohm[out + lane] = r
+            q = base + PAIR_3 + lane
+            emf_V[out + lane] -= x[q + A] * x[q + V]
 
 
-@kernel
-def sweep_advance(
-    x, n_blocks, h, hysteresis_V, hysteresis_rate, elastic_V, current_A, voltage_V, heat_W
-):
-    """Move every cell by one step; write its heat; return status bits.
+@inlined
+def advance_pair(x, q, i, h):
+    """Move the RC pair at `q`; return the energies of `rc_energy`."""
+    v = x[q + V]
+    v_end = rc_relax(x[q + A], x[q + B], v, i)
+    x[q + V] = v_end
+    return rc_energy(x[q + C], x[q + R], v, v_end, i, h)
+
+
+@inlined
+def advance_lane(x, p, i, v, h, hysteresis_V, hysteresis_rate, elastic_V, sums, lane):
+    """Move one cell with up to two RC pairs; return its heat in the step [J].
 
     Heat is ``-d(stored) - i v h`` with stored = chemical + polarisation + hysteresis, so energy is
     conserved whatever the step. `dissipated_J` sums the same heat from the resistances instead,
     and `quadrature_J` the known difference of the two: that v counts at the end of the step.
     """
-    drift = 0.0
-    finite = 0.0
-    for block in range(n_blocks):
-        base = block * BLOCK
-        out = block * WIDTH
+    through = i * h
+    per_As, slope = x[p + INVERSE_CAPACITY], x[p + OCV_SLOPE]
+    charge, low = two_sum(x[p + CHARGE], x[p + CHARGE_LOW], -through)
+    x[p + CHARGE], x[p + CHARGE_LOW] = charge, low
+    drift = charge * per_As - x[p + SOC_REF]
+    mid = drift + 0.5 * through * per_As
+    chemical = through * (x[p + OCV] + slope * mid)
+    reversible = -through * (x[p + REVERSIBLE] + x[p + REVERSIBLE_SLOPE] * mid)
+    state = x[p + HYSTERESIS]
+    turned = hysteresis_rate * through * per_As
+    state_end = hysteresis_step(state, turned)
+    x[p + HYSTERESIS] = state_end
+    branch = elastic_V * x[p + CAPACITY] * (state - state_end) * (state + state_end)
+    given_1, taken_1, added_1 = advance_pair(x, p + PAIRS, i, h)
+    given_2, taken_2, added_2 = advance_pair(x, p + PAIR_2, i, h)
+    terminal = through * v
+    lost, end_2 = hysteresis_V * abs(through), state_end * state_end
+    taken = x[p + R0] * i * through + lost * end_2 + reversible
+    added = 0.5 * slope * through * through * per_As + 0.5 * lost * abs(turned) * (end_2 - 1.0)
+    sums[TERMINAL + lane] += terminal
+    sums[DISSIPATED + lane] += taken + taken_1 + taken_2
+    sums[QUADRATURE + lane] += added + added_1 + added_2
+    far = abs(drift)
+    sums[DRIFT + lane] = far if far > sums[DRIFT + lane] else sums[DRIFT + lane]
+    return (chemical + reversible) + branch + (given_1 + given_2) - terminal
+
+
+@inlined
+def advance_block(
+    x, base, out, has_third, h, hysteresis_V, hysteresis_rate, elastic_V, is_pending, current_A,
+    voltage_V, heat_W, sums,
+):  # fmt: skip
+    """Move one block of cells by one step; write its heat [W]."""
+    per_s = 1.0 / h
+    for lane in range(WIDTH):
+        heat = advance_lane(
+            x, base + lane, current_A[out + lane], voltage_V[out + lane], h, hysteresis_V,
+            hysteresis_rate, elastic_V, sums, lane,
+        )  # fmt: skip
+        sums[HEAT + lane] += heat
+        heat_W[out + lane] = heat * per_s
+    if has_third:
         for lane in range(WIDTH):
-            p = base + lane
-            i = current_A[out + lane]
-            v = voltage_V[out + lane]
-            capacity = x[p + CAPACITY]
-            ref = x[p + SOC_REF]
-            slope = x[p + OCV_SLOPE]
-            t_ref = x[p + T_REF]
-            charge = x[p + CHARGE] + x[p + CHARGE_LOW]
-            high, low = two_sum(x[p + CHARGE], x[p + CHARGE_LOW], -i * h)
-            x[p + CHARGE] = high
-            x[p + CHARGE_LOW] = low
-            soc_end = (charge - i * h) / capacity
-            mid = 0.5 * (charge / capacity + soc_end) - ref
-            ocv_mid = x[p + OCV] + slope * mid
-            entropic = x[p + ENTROPIC] + x[p + ENTROPIC_SLOPE] * mid
-            reversible = -i * t_ref * entropic * h
-            v1, v2, v3 = x[p + V1], x[p + V2], x[p + V3]
-            a1, a2, a3 = x[p + A1], x[p + A2], x[p + A3]
-            b1, b2, b3 = x[p + B1], x[p + B2], x[p + B3]
-            c1, c2, c3 = x[p + C1], x[p + C2], x[p + C3]
-            r1, r2, r3 = x[p + R1], x[p + R2], x[p + R3]
-            w1, w2, w3 = rc_relax(a1, b1, v1, i), rc_relax(a2, b2, v2, i), rc_relax(a3, b3, v3, i)
-            x[p + V1], x[p + V2], x[p + V3] = w1, w2, w3
-            state = x[p + HYSTERESIS]
-            through = hysteresis_rate * i * h / capacity
-            state_end = hysteresis_step(state, through)
-            x[p + HYSTERESIS] = state_end
-            polarised = 0.5 * (
-                c1 * (v1 - w1) * (v1 + w1) + c2 * (v2 - w2) * (v2 + w2) + c3 * (v3 - w3) * (v3 + w3)
-            )
-            branch = elastic_V * capacity * (state - state_end) * (state + state_end)
-            terminal = i * v * h
-            heat = (i * ocv_mid * h + reversible) + polarised + branch - terminal + x[p + PENDING]
-            x[p + PENDING] = 0.0
-            x[p + TERMINAL] += terminal
-            x[p + HEAT] += heat
-            heat_W[out + lane] = heat / h
-            lost = hysteresis_V * abs(i) * h
-            x[p + DISSIPATED] += (
-                x[p + R0] * i * i * h
-                + rc_dissipation(a1, r1, c1, v1, i, h)
-                + rc_dissipation(a2, r2, c2, v2, i, h)
-                + rc_dissipation(a3, r3, c3, v3, i, h)
-                + lost * state_end * state_end
-                + reversible
-            )
-            x[p + QUADRATURE] += (
-                0.5 * slope * i * i * h * h / capacity
-                + rc_quadrature(a1, r1, c1, v1, w1, i, h)
-                + rc_quadrature(a2, r2, c2, v2, w2, i, h)
-                + rc_quadrature(a3, r3, c3, v3, w3, i, h)
-                + 0.5 * lost * abs(through) * (state_end * state_end - 1.0)
-            )
-        for lane in range(WIDTH):  # reductions apart: they would keep the loop above scalar
-            p = base + lane
-            finite += heat_W[out + lane]
-            moved = x[p + CHARGE] / x[p + CAPACITY] - x[p + SOC_REF]
-            drift = max(drift, abs(moved))
+            given, taken, added = advance_pair(x, base + PAIR_3 + lane, current_A[out + lane], h)
+            sums[DISSIPATED + lane] += taken
+            sums[QUADRATURE + lane] += added
+            sums[HEAT + lane] += given
+            heat_W[out + lane] += given * per_s
+    if is_pending:
+        for lane in range(WIDTH):
+            waiting = x[base + PENDING + lane]
+            x[base + PENDING + lane] = 0.0
+            sums[HEAT + lane] += waiting
+            heat_W[out + lane] += waiting * per_s
+
+
+@kernel
+def close_sweep(x, tail, sums):
+    """Add the sums of one step to the running ones; return the status bits of the sweep.
+
+    `sums` (SCRATCH,) is empty afterwards.
+    """
     status = OK
-    if drift > SOC_DRIFT:
-        status |= REFRESH
+    finite = 0.0
+    for lane in range(WIDTH):
+        if sums[DRIFT + lane] > SOC_DRIFT:
+            status |= REFRESH
+        finite += sums[HEAT + lane]
+    for k in range(SUMS):
+        x[tail + k], x[tail + SUMS + k] = two_sum(x[tail + k], x[tail + SUMS + k], sums[k])
     if not math.isfinite(finite):
         status |= NOT_FINITE
+    x[tail + IS_PENDING] = 0.0
+    sums[:] = 0.0
     return status
 
 
 @kernel
-def carried_stored(x, p, elastic_V):
+def sweep_port(x, n_blocks, stride, n_rc, hysteresis_V, emf_V, resistance_ohm):
+    """Write the line of every cell. `x` is only read."""
+    has_third = n_rc > 2
+    for block in range(n_blocks):
+        port_block(x, block * stride, block * WIDTH, has_third, hysteresis_V, emf_V, resistance_ohm)
+
+
+@kernel
+def sweep_advance(
+    x, n_blocks, stride, n_rc, h, hysteresis_V, hysteresis_rate, elastic_V, current_A, voltage_V,
+    heat_W, sums,
+):  # fmt: skip
+    """Move every cell by one step; write its heat; return status bits."""
+    tail = n_blocks * stride
+    is_pending = x[tail + IS_PENDING] != 0.0
+    has_third = n_rc > 2
+    for block in range(n_blocks):
+        advance_block(
+            x, block * stride, block * WIDTH, has_third, h, hysteresis_V, hysteresis_rate,
+            elastic_V, is_pending, current_A, voltage_V, heat_W, sums,
+        )  # fmt: skip
+    return close_sweep(x, tail, sums)
+
+
+@inlined
+def pair_stored(x, q):
+    """Give the energy on the capacitor of the RC pair at `q`: ``C v^2 / 2`` [J]."""
+    return 0.5 * x[q + C] * x[q + V] * x[q + V]
+
+
+@inlined
+def carried_stored(x, p, n_rc, elastic_V):
     """Give the stored energy of one cell: chemical along its slope, polarisation, hysteresis [J].
 
     Chemical: ``Q int (OCV - T0 s) dz``, carried from the table point by its slopes.
     """
-    capacity = x[p + CAPACITY]
-    dz = (x[p + CHARGE] - x[p + SOC_REF] * capacity + x[p + CHARGE_LOW]) / capacity
-    t_ref = x[p + T_REF]
-    potential = x[p + OCV] - t_ref * x[p + ENTROPIC]
-    slope = x[p + OCV_SLOPE] - t_ref * x[p + ENTROPIC_SLOPE]
-    polarised = 0.5 * (
-        x[p + C1] * x[p + V1] ** 2 + x[p + C2] * x[p + V2] ** 2 + x[p + C3] * x[p + V3] ** 2
-    )
-    branch = elastic_V * capacity * x[p + HYSTERESIS] ** 2
-    return x[p + STORED] + capacity * dz * (potential + 0.5 * slope * dz) + polarised + branch
+    moved = x[p + CHARGE] - x[p + SOC_REF] * x[p + CAPACITY] + x[p + CHARGE_LOW]
+    dz = moved * x[p + INVERSE_CAPACITY]
+    potential = x[p + OCV] - x[p + REVERSIBLE]
+    slope = x[p + OCV_SLOPE] - x[p + REVERSIBLE_SLOPE]
+    polarised = pair_stored(x, p + PAIRS) + pair_stored(x, p + PAIR_2)
+    if n_rc > 2:
+        polarised += pair_stored(x, p + PAIR_3)
+    branch = elastic_V * x[p + CAPACITY] * x[p + HYSTERESIS] * x[p + HYSTERESIS]
+    return x[p + STORED] + moved * (potential + 0.5 * slope * dz) + polarised + branch
 
 
 @kernel
-def sweep_observe(x, n_cells, elastic_V, soc, ocv_V, stored_J, validity):
-    """Write soc, OCV, stored energy and validity flags of every cell."""
-    for cell in range(n_cells):
-        block, lane = divmod(cell, LANES)
-        p = np.uint64(block) * BLOCK + np.uint64(lane)
-        z = (x[p + CHARGE] + x[p + CHARGE_LOW]) / x[p + CAPACITY]
-        soc[cell] = z
-        ocv_V[cell] = x[p + OCV] + x[p + OCV_SLOPE] * (z - x[p + SOC_REF])
-        stored_J[cell] = carried_stored(x, p, elastic_V)
-        validity[cell] = int(x[p + VALIDITY])
+def sweep_observe(x, n_blocks, stride, n_rc, elastic_V, soc, ocv_V, stored_J, validity):
+    """Write soc, OCV, stored energy and validity flags of every lane."""
+    for block in range(n_blocks):
+        for lane in range(WIDTH):
+            p, cell = block * stride + lane, block * WIDTH + lane
+            z = (x[p + CHARGE] + x[p + CHARGE_LOW]) / x[p + CAPACITY]
+            soc[cell] = z
+            ocv_V[cell] = x[p + OCV] + x[p + OCV_SLOPE] * (z - x[p + SOC_REF])
+            stored_J[cell] = carried_stored(x, p, n_rc, elastic_V)
+            validity[cell] = int(x[p + VALIDITY])
 
 
 @kernel
-def sweep_sum(x, n_cells, field):
-    """Give the compensated sum over the cells of the field at offset `field`."""
+def total_of(x, tail, which):
+    """Give one running sum of the population, compensated; `which` as `TERMINAL`."""
     high = low = 0.0
-    for cell in range(n_cells):
-        block, lane = divmod(cell, LANES)
-        high, low = two_sum(
-            high, low, x[np.uint64(block) * BLOCK + np.uint64(field) + np.uint64(lane)]
-        )
+    for lane in range(WIDTH):
+        high, low = two_sum(high, low, x[tail + which + lane])
+        high, low = two_sum(high, low, x[tail + SUMS + which + lane])
     return high + low

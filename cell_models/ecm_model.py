@@ -12,9 +12,9 @@ from cell_models.ecm import (
     sweep_advance,
     sweep_observe,
     sweep_port,
-    sweep_sum,
+    total_of,
 )
-from cell_models.ecm_lanes import FIELD_NAMES, N_FIELDS
+from cell_models.ecm_lanes import SCRATCH, SUM_NAMES, TAIL, field_names
 from cell_models.ecm_params import EcmParams, kernel_tables
 from cell_models.ecm_tables import sweep_refresh
 
@@ -31,11 +31,12 @@ class EcmModel:
 
     Attributes
     ----------
+    buffer_size : int
+        Numbers of the flat lane buffer.
     ocv_V : float64 (n,)
         Open-circuit voltage at the reference temperature on the extended soc axis [V].
     """
 
-    n_fields = N_FIELDS
     forkable = True
     energy_closure = "state"
 
@@ -46,7 +47,13 @@ class EcmModel:
         self.n_cells = n_cells
         self.heat_capacity_J_per_K = params.heat_capacity_J_per_K
         tables = kernel_tables(params)
+        self._names = field_names(tables.n_rc)
+        self.n_fields = len(self._names)
         self._n_blocks = np.uint64(blocks_for(n_cells))
+        self._stride = np.uint64(self.n_fields * LANES)
+        self._n_rc = np.uint64(tables.n_rc)
+        self.buffer_size = int(self._n_blocks * self._stride) + TAIL
+        self._sums = np.zeros(SCRATCH)
         self._hysteresis_V = params.hysteresis_V
         self._hysteresis_rate = params.hysteresis_rate
         rate = params.hysteresis_rate
@@ -69,13 +76,9 @@ class EcmModel:
             float(params.table_soc[-1]),
             tables.rc_temperature_K,
             tables.rc,
-            tables.n_rc,
+            self._n_rc,
         )
         self.ocv_V = tables.ocv_V
-
-    def buffer_shape(self) -> tuple[int]:
-        """Return the shape of the flat lane buffer."""
-        return (int(self._n_blocks) * N_FIELDS * LANES,)
 
     def init(
         self,
@@ -96,7 +99,7 @@ class EcmModel:
         step_s : float, [s]
         """
         lanes[:] = 0.0
-        fields = lanes.reshape(int(self._n_blocks), N_FIELDS, LANES)
+        fields = self._fields(lanes)
         padded = np.minimum(np.arange(fields.shape[0] * LANES), self.n_cells - 1)
         capacity = self.params.capacity_As * capacity_factor[padded]
         values = {
@@ -104,27 +107,33 @@ class EcmModel:
             "charge_As": soc[padded] * capacity,
             "resistance_factor": resistance_factor[padded],
             "soc_ref": soc[padded],
+            "inverse_capacity_per_As": 1.0 / capacity,
         }
         for name, value in values.items():
-            fields[:, FIELD_NAMES.index(name), :] = value.reshape(-1, LANES)
+            fields[:, self._names.index(name), :] = value.reshape(-1, LANES)
         self.refresh(lanes, temperature_K, step_s)
-        for name in ("refresh_J", "pending_J"):  # the first reading books nothing
-            fields[:, FIELD_NAMES.index(name), :] = 0.0
+        fields[:, self._names.index("pending_J"), :] = 0.0  # the first reading books nothing
+        lanes[-TAIL:] = 0.0
+
+    def _fields(self, lanes: Floats) -> Floats:
+        """Return the blocks as a view, shape (blocks, fields, 32)."""
+        return lanes[:-TAIL].reshape(int(self._n_blocks), self.n_fields, LANES)
 
     def field(self, lanes: Floats, name: str) -> Floats:
         """Return a copy of one field of every cell, shape (n_cells,)."""
-        fields = lanes.reshape(int(self._n_blocks), N_FIELDS, LANES)
-        return fields[:, FIELD_NAMES.index(name), :].reshape(-1)[: self.n_cells].copy()
+        return self._fields(lanes)[:, self._names.index(name), :].reshape(-1)[: self.n_cells].copy()
 
-    def sum_field(self, lanes: Floats, name: str) -> float:
-        """Return the compensated sum of one field over the cells."""
-        return sweep_sum(lanes, self.n_cells, FIELD_NAMES.index(name) * LANES)
+    def total(self, lanes: Floats, name: str) -> float:
+        """Return one running sum of the population, as ``heat_J``."""
+        at = np.uint64(SUM_NAMES.index(name) * LANES)
+        return total_of(lanes, self._n_blocks * self._stride, at)
 
     def refresh(self, lanes: Floats, temperature_K: Floats, step_s: float) -> int:
         """Read the tables at each cell's state."""
         return sweep_refresh(
-            lanes, self._n_blocks, step_s, self._elastic_V, temperature_K, *self._tables
-        )
+            lanes, self._n_blocks, self._stride, step_s, self._elastic_V, temperature_K,
+            *self._tables,
+        )  # fmt: skip
 
     def port(
         self,
@@ -136,7 +145,10 @@ class EcmModel:
         resistance_ohm: Floats,
     ) -> int:
         """Write the end-of-step line of every cell; exact, so the guess is not needed."""
-        sweep_port(lanes, self._n_blocks, step_s, self._hysteresis_V, emf_V, resistance_ohm)
+        sweep_port(
+            lanes, self._n_blocks, self._stride, self._n_rc, self._hysteresis_V, emf_V,
+            resistance_ohm,
+        )  # fmt: skip
         return 0
 
     def advance(
@@ -150,22 +162,18 @@ class EcmModel:
     ) -> int:
         """Move every cell by one step."""
         return sweep_advance(
-            lanes,
-            self._n_blocks,
-            step_s,
-            self._hysteresis_V,
-            self._hysteresis_rate,
-            self._elastic_V,
-            current_A,
-            voltage_V,
-            heat_W,
-        )
+            lanes, self._n_blocks, self._stride, self._n_rc, step_s, self._hysteresis_V,
+            self._hysteresis_rate, self._elastic_V, current_A, voltage_V, heat_W, self._sums,
+        )  # fmt: skip
 
     def observe(
         self, lanes: Floats, soc: Floats, ocv_V: Floats, stored_J: Floats, validity: NDArray[Any]
     ) -> None:
-        """Write soc, OCV, stored energy and validity of every cell."""
-        sweep_observe(lanes, self.n_cells, self._elastic_V, soc, ocv_V, stored_J, validity)
+        """Write soc, OCV, stored energy and validity of every lane, shape (padded,) each."""
+        sweep_observe(
+            lanes, self._n_blocks, self._stride, self._n_rc, self._elastic_V, soc, ocv_V, stored_J,
+            validity,
+        )  # fmt: skip
 
 
 def stored_integral(potential_V: Floats, soc_start: float, soc_step: float) -> Floats:

@@ -73,3 +73,35 @@ def kernel(function: _F) -> _F:
     """
     compiled: Any = numba.njit(function, nogil=True, cache=True, error_model="numpy")
     return compiled
+
+
+def inlined(function: _F) -> _F:
+    """Compile as `kernel` does, and put the code into every caller.
+
+    For loops over the 32 lanes of one block: a call with its arrays costs as much as such a loop
+    (measured: 2.4 instead of 1.3 ns a cell).
+    """
+    compiled: Any = numba.njit(
+        function, nogil=True, cache=True, error_model="numpy", forceinline=True
+    )
+    return compiled
+
+
+def bound(compiled: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    """Return a kernel compiled for the types of these arguments, to be called with such alone.
+
+    An ordinary call looks up the types of its arguments each time, which for a tuple of arrays
+    takes longer than a step of a thousand cells (measured: 15 us).
+
+    Parameters
+    ----------
+    compiled : callable
+        As `kernel` returned it.
+    *arguments
+        Examples of what it will be called with.
+    """
+    if numba_config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return compiled
+    types = tuple(numba.typeof(argument) for argument in arguments)
+    compiled.compile(types)  # type: ignore[attr-defined]
+    return compiled.get_overload(types)  # type: ignore[attr-defined]

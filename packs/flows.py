@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from cell_models.jit import kernel
+from packs.currents import lane_max, lane_sum
+from packs.groups import SPLIT, THROUGH_A, THROUGH_W, book_charge
+from packs.network import BUS_V, DEMAND_A, LARGEST_A, N_LOSSES, RESIDUAL_A
 
+WIRING_FLOWS = (
+    "short_J", "joint_J", "bleed_J", "busbar_J", "path_J", "external_J", "rail_J", "capacitor_J",
+    "link_bleed_J",
+)  # fmt: skip
+"""What the wiring turns into heat: first the losses of `packs.network`, in their order."""
 FLOWS = (
-    "short_J", "joint_J", "bleed_J", "busbar_J", "path_J", "capacitor_J", "link_bleed_J",
-    "pcs_dc_J", "pcs_ac_J", "pcs_loss_J", "coolant_J", "air_J",
+    *WIRING_FLOWS, "pcs_dc_J", "pcs_ac_J", "pcs_loss_J", "coolant_J", "air_J",
 )  # fmt: skip
 """Energy flows booked every step, in the order of `flows.total`."""
+
+
+LEAST_CURRENT_A = 1e-3
+"""The miss of the current law is relative to at least this: at rest there is no current [A]."""
 
 
 @kernel
@@ -22,47 +33,42 @@ def add_to(total, low, k, amount):
 
 @kernel
 def book(
-    total, low, throughput_J, h, loss_W, heat_J, bus, link_before_V, capacitance_F, bleed_ohm,
-    ac_power_W, pcs_loss_W, n_cells, current_A, voltage_V,
+    total, low, throughput, worst, h, wire, groups, site, link_before_V, capacitance_F, bleed_ohm, ac_power_W,
+    pcs_loss_W,
 ):  # fmt: skip
-    """Add one step's energy flows, in the order of `FLOWS`, and the cells' ``|i v| h``.
+    """Add one step's energy flows, in the order of `FLOWS`, charge, and what the cells moved.
 
     The capacitor's term is what implicit Euler loses on it: ``C (v+ - v)^2 / 2``, its resistance.
+
+    Parameters
+    ----------
+    total, low : float64 (len(FLOWS),), written
+    throughput : float64 (2,), written
+        Of the cells: sum of ``|i v| h`` [J] and of ``|i| h`` [A s].
+    worst : float64 (3,), written
+        Largest so far: miss of Kirchhoff's current law [A], the same over the largest current of
+        its step, and by how much a cell misses its own line ``v = emf - r i`` [V].
+    h : float
+        [s].
+    wire, groups, site : Wire, GroupArrays, SiteArrays
+    link_before_V, capacitance_F, bleed_ohm, ac_power_W, pcs_loss_W : float
     """
-    v_bus, i_bus = bus[0], bus[1]
-    for k in range(5):
-        add_to(total, low, k, loss_W[k] * h)
+    bus = site.bus
+    v_bus = bus[BUS_V]
+    for k in range(N_LOSSES):
+        add_to(total, low, k, site.losses[k] * h)
     rise = v_bus - link_before_V
-    add_to(total, low, 5, 0.5 * capacitance_F * rise * rise)
-    add_to(total, low, 6, v_bus * v_bus / bleed_ohm * h)
-    add_to(total, low, 7, v_bus * i_bus * h)
-    add_to(total, low, 8, ac_power_W * h)
-    add_to(total, low, 9, pcs_loss_W * h)
-    add_to(total, low, 10, heat_J[0])
-    add_to(total, low, 11, heat_J[1])
-    through = 0.0
-    for c in range(n_cells):
-        through += abs(current_A[c] * voltage_V[c])
-    throughput_J[0] += through * h
-
-
-@kernel
-def book_charge(
-    h, cells_per_group, group_rack, rack_current_A, bleed_S, group_voltage_V, short_S, voltage_V,
-    current_A, emf_V, resistance_ohm, network_A, charge_As, low_As, throughput_As, worst,
-):  # fmt: skip
-    """Add the charge that left every group: by its rack, its bleed resistor, its shorts.
-
-    It comes from the network's currents, not the cells': held against the cells' states it audits
-    both. `worst` keeps the largest residual of Kirchhoff's current law [A], and of the cells' own
-    lines: by how much parallel cells miss ``v = emf - r i`` [V].
-    """
-    for group in range(len(group_rack)):
-        out = rack_current_A[group_rack[group]] + bleed_S[group] * group_voltage_V[group]
-        for c in range(group * cells_per_group, (group + 1) * cells_per_group):
-            out += short_S[c] * voltage_V[c]
-            throughput_As[0] += abs(current_A[c]) * h
-            miss = abs(emf_V[c] - resistance_ohm[c] * current_A[c] - voltage_V[c])
-            worst[1] = max(worst[1], miss)
-        add_to(charge_As, low_As, group, out * h)
-    worst[0] = max(worst[0], network_A)
+    add_to(total, low, N_LOSSES, 0.5 * capacitance_F * rise * rise)
+    add_to(total, low, N_LOSSES + 1, v_bus * v_bus / bleed_ohm * h)
+    add_to(total, low, N_LOSSES + 2, v_bus * bus[DEMAND_A] * h)
+    add_to(total, low, N_LOSSES + 3, ac_power_W * h)
+    add_to(total, low, N_LOSSES + 4, pcs_loss_W * h)
+    add_to(total, low, N_LOSSES + 5, site.heat_J[0])
+    add_to(total, low, N_LOSSES + 6, site.heat_J[1])
+    for block in range(wire.n_blocks):
+        book_charge(block, h, groups)
+    throughput[0] += lane_sum(site.sums, THROUGH_W) * h
+    throughput[1] += lane_sum(site.sums, THROUGH_A) * h
+    worst[0] = max(worst[0], bus[RESIDUAL_A])
+    worst[1] = max(worst[1], bus[RESIDUAL_A] / max(bus[LARGEST_A], LEAST_CURRENT_A))
+    worst[2] = max(worst[2], lane_max(site.sums, SPLIT))

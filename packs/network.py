@@ -4,20 +4,49 @@ Cells become Norton equivalents, parallel cells a group, groups in series a rack
 one source; the demand at the bus is met in closed form; then currents run back down. Two passes of
 O(n), no iteration, no lag: with the end-of-step lines ``v = emf - r i`` of the cells the result is
 the end-of-step solution itself. Shunts are conductances, joints resistances, combined as ``G/(1 + R
-G)``: zero is exact and infinity never enters.
+G)``: zero is exact and infinity never enters. What is open has conductance zero.
+
+Here are the pure functions of single elements, and the two ends of the tree: racks and bus.
+`packs.groups` has the groups, 32 of them side by side; `packs.ladder` groups with rails.
 """
 
 from __future__ import annotations
 
 import math
 
-from cell_models.jit import kernel
+import numpy as np
 
-OPEN, CURRENT, VOLTAGE, POWER = 0, 1, 2, 3
+from cell_models.jit import inlined, kernel
+
+OPEN, CURRENT, VOLTAGE, POWER, RESISTANCE = 0, 1, 2, 3, 4
 """Kinds of demand at the bus."""
 
 SOLVED, INFEASIBLE, NOT_FINITE = 0, 1, 2
 """Status: power beyond what the bus can give is a status, never a clip."""
+
+FREE, VOLTAGE_LOW, VOLTAGE_HIGH, CURRENT_LOW, CURRENT_HIGH = 0, 1, 2, 3, 4
+"""Which limit binds, if any: `operating_point`."""
+
+BUS_V, DEMAND_A, LINK_A, RESIDUAL_A, LARGEST_A, BINDING = 0, 1, 2, 3, 4, 5
+"""Entries of `bus`: voltage, demand current, current into the capacitor, the largest miss of
+Kirchhoff's current law, the largest current of a branch (both [A]), the limit that binds."""
+N_BUS = 6
+
+SHORT_W, JOINT_W, BLEED_W, LINK_W, PATH_W, EXTERNAL_W, RAIL_W = 0, 1, 2, 3, 4, 5, 6
+N_LOSSES = 7
+"""Where the wiring turns power into heat: `losses`."""
+
+
+@inlined
+def branch(r: float, short_S: float, joint: float, is_open: float) -> tuple[float, float]:
+    """Give what makes a branch of a cell, its short and its joint: ``(w, part)``.
+
+    The short lies across the cell's terminals, the joint between them and the group. With ``part =
+    1 + r S`` and ``w = 1 / (joint part + r)`` the branch carries ``w (emf - part v)`` into its
+    group at v. Where it is open, ``w = 1 / part`` gives the terminal voltage ``emf w`` instead.
+    """
+    part = 1.0 + r * short_S
+    return 1.0 / (part if is_open != 0.0 else joint * part + r), part
 
 
 @kernel
@@ -25,6 +54,7 @@ def terminal(kind: int, demand: float, emf: float, resistance: float) -> tuple[f
     """Give the bus voltage for a demand on a source ``v = emf - R i``.
 
     Power: ``v = (E + sqrt(E^2 - 4 R P)) / 2``, the upper branch, where voltage is high.
+    Resistance: ``v = E R_load / (R_load + R)``, zero for a dead short.
 
     Returns
     -------
@@ -42,183 +72,180 @@ def terminal(kind: int, demand: float, emf: float, resistance: float) -> tuple[f
         if root < 0.0 or emf <= 0.0:
             return emf, INFEASIBLE if demand != 0.0 else SOLVED
         return 0.5 * (emf + math.sqrt(root)), SOLVED
+    if kind == RESISTANCE:
+        total = demand + resistance
+        return (emf * demand / total if total > 0.0 else 0.0), SOLVED
     return emf, SOLVED
 
 
 @kernel
-def branch(emf: float, r: float, short_S: float, joint: float) -> tuple[float, float]:
-    """Give a cell behind its short and its joint as Norton conductance and open voltage.
+def operating_point(
+    v: float,
+    emf: float,
+    resistance: float,
+    v_low: float,
+    v_high: float,
+    i_low: float,
+    i_high: float,
+) -> tuple[float, int]:
+    """Hold a demand within limits of voltage and current on a source ``v = emf - R i``.
 
-    The short lies across the cell's terminals, the joint between them and the group.
-    """
-    part = 1.0 / (1.0 + r * short_S)
-    return 1.0 / (joint + r * part), emf * part
-
-
-@kernel
-def reduce_group(
-    first, last, emf_V, resistance_ohm, short_S, joint_ohm, joint_extra_ohm, bleed_S, seen, n_cells
-):
-    """Give the Norton conductance of one group and its open voltage.
-
-    `seen` keeps what the group sees of each cell for the way back: conductance, then voltage.
-    """
-    conductance = bleed_S
-    weighted = 0.0
-    for c in range(first, last):
-        g, e = branch(emf_V[c], resistance_ohm[c], short_S[c], joint_ohm + joint_extra_ohm[c])
-        seen[c] = g
-        seen[n_cells + c] = e
-        conductance += g
-        weighted += g * e
-    return conductance, weighted / conductance
-
-
-@kernel
-def spread_group(
-    first, last, v_group, short_S, joint_ohm, joint_extra_ohm, seen, n_cells,
-    current_A, voltage_V, branch_A,
-):  # fmt: skip
-    """Write the currents and voltages of the cells of one group; return the sum of branches."""
-    total = 0.0
-    for c in range(first, last):
-        i_branch = seen[c] * (seen[n_cells + c] - v_group)
-        v = v_group + i_branch * (joint_ohm + joint_extra_ohm[c])
-        branch_A[c] = i_branch
-        voltage_V[c] = v
-        current_A[c] = i_branch + short_S[c] * v
-        total += i_branch
-    return total
-
-
-@kernel
-def solve(
-    cells_per_group, rack_first_group, emf_V, resistance_ohm, short_S, joint_ohm, joint_extra_ohm,
-    bleed_S, link_ohm, rack_path_ohm, rack_closed, link_companion_S, link_voltage_V, link_bleed_S,
-    kind, demand,
-    current_A, voltage_V, branch_A, group_voltage_V, rack_voltage_V, rack_current_A, bus, scratch,
-    seen,
-):  # fmt: skip
-    """Solve the whole site for one step.
+    Along the source voltage falls as current grows, so the limits on current are limits on voltage
+    and the demand is followed until the first one binds.
 
     Parameters
     ----------
-    cells_per_group : int
-    rack_first_group : int64 (R + 1,)
-    emf_V, resistance_ohm : float64 (>= n,)
-        The cells' lines.
-    short_S, joint_extra_ohm : float64 (n,)
-        Overlay.
-    joint_ohm, link_ohm : float
-    bleed_S : float64 (G,)
-        Balancing resistors, zero where off.
-    rack_path_ohm : float64 (R,)
-        Cables and switches of each rack.
-    rack_closed : int64 (R,)
-    link_companion_S, link_voltage_V, link_bleed_S : float
-        Capacitor of the DC link as ``C/h`` and its voltage before the step; its bleed resistor.
+    v : float
+        Voltage that the demand alone would give [V].
+    v_low, v_high, i_low, i_high : float
+        Infinite where there is no limit; `i_low` is the largest charging current, negative [A].
+
+    Returns
+    -------
+    float
+        Bus voltage [V].
+    int
+        The limit that binds, or `FREE`. Where limits contradict, those of current come first.
+    """
+    binding = FREE
+    if v < v_low:
+        v, binding = v_low, VOLTAGE_LOW
+    elif v > v_high:
+        v, binding = v_high, VOLTAGE_HIGH
+    if resistance > 0.0:
+        if v < emf - resistance * i_high:
+            v, binding = emf - resistance * i_high, CURRENT_HIGH
+        elif v > emf - resistance * i_low:
+            v, binding = emf - resistance * i_low, CURRENT_LOW
+    return v, binding
+
+
+@inlined
+def reduce_rack(rack, racks):
+    """Reduce one rack to what the bus sees: its string behind its fuse, a shunt, then the switches.
+
+    Parameters
+    ----------
+    rack : int
+    racks : RackArrays
+        `emf_V`, `r_ohm`, `n_open`: all groups and links in series, and groups in which no cell is
+        connected, which cut the string. `fuse_ohm`: cables and fuse. `short_S`: across the rack
+        between fuse and switches, an external short or the insulation. `contactor_ohm`: closed
+        switches, with the precharge resistor where that leads. Written: `string_S`, `string_A`, the
+        string behind its fuse; `bus_S`, `bus_A`, the rack seen from the bus.
+    """
+    s = 0.0
+    if racks.n_open[rack] == 0.0 and racks.fuse_closed[rack] == 1:
+        s = 1.0 / (racks.r_ohm[rack] + racks.fuse_ohm[rack])
+    a = racks.emf_V[rack] * s
+    racks.string_S[rack], racks.string_A[rack] = s, a
+    node = s + racks.short_S[rack]
+    part = 0.0
+    if racks.switch_closed[rack] == 1:
+        part = 1.0 / (1.0 + racks.contactor_ohm[rack] * node)
+    racks.bus_S[rack], racks.bus_A[rack] = node * part, a * part
+
+
+@kernel
+def solve_bus(
+    kind, demand, limits, companion_S, link_V, link_bleed_S, short_S, bus_S, bus_A, switch_A, bus
+):
+    """Meet the demand at the bus and give every rack the current through its switches.
+
+    The demand's own current takes up what rounding leaves over, so that Kirchhoff's law holds to
+    the last digit of the currents, not of the conductances times the voltage.
+
+    Parameters
+    ----------
     kind, demand : int, float
-        Demand at the bus, discharge positive.
-    current_A, voltage_V, branch_A : float64 (n,), written
-        Through each cell, at its terminals, and through its joint.
-    group_voltage_V : float64 (G,), written
-    rack_voltage_V, rack_current_A : float64 (R,), written
-        At the battery side of the switches.
-    bus : float64 (4,), written
-        Bus voltage [V], demand current [A], current into the capacitor [A], Kirchhoff residual [A].
-    scratch : float64 (2 G + R,), written
-    seen : float64 (2 n,), written
+    limits : float64 (4,)
+        Of `operating_point`.
+    companion_S, link_V, link_bleed_S, short_S : float
+        DC link capacitor as ``C/h`` and its voltage before the step; its bleed; a short of the bus.
+    bus_S, bus_A : float64 (R,)
+    switch_A : float64 (R,), written
+    bus : float64 (N_BUS,), written
 
     Returns
     -------
     int
-        Status.
+        Status. Without any source a demand for current or power is infeasible.
     """
-    n_racks = len(rack_closed)
-    n_groups = len(group_voltage_V)
-    bus_S = link_companion_S + link_bleed_S
-    bus_J = link_companion_S * link_voltage_V
-    for rack in range(n_racks):
-        emf_rack = 0.0
-        r_rack = rack_path_ohm[rack]
-        for group in range(rack_first_group[rack], rack_first_group[rack + 1]):
-            first = group * cells_per_group
-            g, e = reduce_group(
-                first, first + cells_per_group, emf_V, resistance_ohm, short_S, joint_ohm,
-                joint_extra_ohm, bleed_S[group], seen, len(branch_A),
-            )  # fmt: skip
-            scratch[group] = g
-            scratch[n_groups + group] = e
-            emf_rack += e
-            r_rack += 1.0 / g + link_ohm
-        scratch[2 * n_groups + rack] = emf_rack
-        rack_current_A[rack] = r_rack
-        if rack_closed[rack] == 1:
-            bus_S += 1.0 / r_rack
-            bus_J += emf_rack / r_rack
-    emf_bus = bus_J / bus_S if bus_S > 0.0 else 0.0
-    v_bus, status = terminal(kind, demand, emf_bus, 1.0 / bus_S if bus_S > 0.0 else 0.0)
-    if bus_S <= 0.0 and kind == CURRENT and demand != 0.0:
-        status = INFEASIBLE  # nothing is on the bus
-    residual = 0.0
-    into_bus = 0.0
-    for rack in range(n_racks):
-        emf_rack = scratch[2 * n_groups + rack]
-        i_rack = 0.0
-        if rack_closed[rack] == 1:
-            i_rack = (emf_rack - v_bus) / rack_current_A[rack]
-        rack_current_A[rack] = i_rack
-        into_bus += i_rack
-        v_rack = 0.0
-        for group in range(rack_first_group[rack], rack_first_group[rack + 1]):
-            v_group = scratch[n_groups + group] - i_rack / scratch[group]
-            first = group * cells_per_group
-            total = spread_group(
-                first, first + cells_per_group, v_group, short_S, joint_ohm, joint_extra_ohm,
-                seen, len(branch_A), current_A, voltage_V, branch_A,
-            )  # fmt: skip
-            residual = max(residual, abs(total - bleed_S[group] * v_group - i_rack))
-            group_voltage_V[group] = v_group
-            v_rack += v_group - link_ohm * i_rack
-        rack_voltage_V[rack] = v_rack
-    i_link = link_companion_S * (v_bus - link_voltage_V)
-    bus[0] = v_bus
-    bus[1] = (emf_bus - v_bus) * bus_S
-    bus[2] = i_link
-    bus[3] = max(residual, abs(into_bus - i_link - link_bleed_S * v_bus - bus[1]))
-    if not math.isfinite(v_bus):
-        status = NOT_FINITE
-    return status
+    total_S, total_A = companion_S + link_bleed_S + short_S, companion_S * link_V
+    for rack in range(len(bus_S)):
+        total_S += bus_S[rack]
+        total_A += bus_A[rack]
+    emf = total_A / total_S if total_S > 0.0 else 0.0
+    resistance = 1.0 / total_S if total_S > 0.0 else 0.0
+    v, status = terminal(kind, demand, emf, resistance)
+    if total_S <= 0.0 and (kind == CURRENT or kind == POWER) and demand != 0.0:
+        status = INFEASIBLE
+    bus[BINDING] = FREE
+    if kind != OPEN and status == SOLVED:
+        v, bus[BINDING] = operating_point(
+            v, emf, resistance, limits[0], limits[1], limits[2], limits[3]
+        )
+    out = (emf - v) * total_S if kind != OPEN else 0.0
+    if kind == CURRENT and bus[BINDING] == FREE and status == SOLVED:
+        out = demand
+    link = companion_S * (v - link_V)
+    into = -link - (link_bleed_S + short_S) * v - out
+    for rack in range(len(bus_S)):
+        switch_A[rack] = bus_A[rack] - bus_S[rack] * v
+        into += switch_A[rack]
+    racks_S = 0.0
+    for rack in range(len(bus_S)):
+        racks_S += bus_S[rack]
+    if racks_S == 0.0 and companion_S > 0.0:
+        link += into
+        into = 0.0
+    largest = max(abs(out), abs(link))
+    left = into
+    for rack in range(len(bus_S)):
+        if racks_S > 0.0:
+            share = into * bus_S[rack] / racks_S
+            switch_A[rack] -= share
+            left -= share
+        largest = max(largest, abs(switch_A[rack]))
+    bus[BUS_V], bus[DEMAND_A], bus[LINK_A] = v, out, link
+    bus[RESIDUAL_A], bus[LARGEST_A] = abs(left), largest
+    return status if math.isfinite(v) else NOT_FINITE
 
 
-@kernel
-def losses(
-    cells_per_group, group_rack, short_S, joint_ohm, joint_extra_ohm, bleed_S, link_ohm,
-    rack_path_ohm, voltage_V, branch_A, group_voltage_V, rack_current_A,
-    cell_extra_W, link_W, totals,
-):  # fmt: skip
-    """Write where the wiring turns power into heat, from the solved currents.
+@inlined
+def spread_rack(rack, v_bus, racks, losses):
+    """Give one rack its string current and voltages; add what its cables and shunt turn into heat.
+
+    A string that is cut carries nothing; the gap takes what lies between bus and the other groups.
+    Several gaps share it alike: their sense inputs are alike (assumed).
 
     Parameters
     ----------
-    cell_extra_W : float64 (n,), written
-        Heat of each cell's short and joint: both sit at the cell.
-    link_W : float64 (G,), written
-        Heat of each group's busbar.
-    totals : float64 (5,), written
-        Short, joint, bleed, link and rack path [W].
+    rack : int
+    v_bus : float
+    racks : RackArrays
+        Written: `current_A` and `voltage_V` of the string, before its fuse; `node_V` between fuse
+        and switches; `gap_V`, the voltage of each group in which no cell is connected.
+    losses : float64 (N_LOSSES,), added to
     """
-    totals[:] = 0.0
-    for c in range(len(branch_A)):
-        short = short_S[c] * voltage_V[c] * voltage_V[c]
-        joint = (joint_ohm + joint_extra_ohm[c]) * branch_A[c] * branch_A[c]
-        cell_extra_W[c] = short + joint
-        totals[0] += short
-        totals[1] += joint
-    for group in range(len(group_rack)):
-        i_rack = rack_current_A[group_rack[group]]
-        link_W[group] = link_ohm * i_rack * i_rack
-        totals[2] += bleed_S[group] * group_voltage_V[group] * group_voltage_V[group]
-        totals[3] += link_W[group]
-    for rack in range(len(rack_current_A)):
-        totals[4] += rack_path_ohm[rack] * rack_current_A[rack] * rack_current_A[rack]
+    i_switch = racks.switch_A[rack]
+    s, shunt = racks.string_S[rack], racks.short_S[rack]
+    connected = racks.switch_closed[rack] == 1
+    if connected:
+        v = v_bus + racks.contactor_ohm[rack] * i_switch
+    else:
+        v = racks.string_A[rack] / (s + shunt) if s + shunt > 0.0 else 0.0
+    i = i_switch + shunt * v if s > 0.0 else 0.0
+    racks.node_V[rack], racks.current_A[rack] = v, i
+    racks.gap_V[rack] = 0.0
+    racks.voltage_V[rack] = racks.emf_V[rack] - racks.r_ohm[rack] * i
+    if racks.n_open[rack] > 0.0 and racks.fuse_closed[rack] == 1 and (connected or shunt > 0.0):
+        racks.gap_V[rack] = (v - racks.emf_V[rack]) / racks.n_open[rack]
+        racks.voltage_V[rack] = v
+    losses[PATH_W] += racks.fuse_ohm[rack] * i * i + racks.contactor_ohm[rack] * i_switch * i_switch
+    losses[EXTERNAL_W] += shunt * v * v
+
+
+def no_limits() -> np.ndarray:
+    """Return limits that never bind, as `solve_bus` takes them."""
+    return np.array([-np.inf, np.inf, -np.inf, np.inf])

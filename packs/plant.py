@@ -1,7 +1,8 @@
 """The plant: everything that moves truth, as a flat list of stages.
 
-`Plant.advance` is the definition of one step: port, solve, advance cells, heat. All that survives a
-step is in the `State`; the plant object holds constants, views and scratch.
+`Plant.step` is the definition of one step: refresh, port, supply, advance cells, advance heat,
+book. All that survives a step is in the `State`; the plant object holds constants, views and
+scratch.
 """
 
 from __future__ import annotations
@@ -11,18 +12,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cell_models.contract import LANES, NOT_FINITE, OUT_OF_RANGE, REFRESH, CellModel, blocks_for
+from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH, CellModel
+from cell_models.jit import bound
 from packs import network, pcs
-from packs.flows import FLOWS, book, book_charge
+from packs.arrays import CellArrays, GroupArrays, RackArrays, SiteArrays, Wire, lanes_of
+from packs.currents import meet_demand, reduce_site, spread_site
+from packs.flows import FLOWS, book
+from packs.groups import N_RACK_SUMS, N_SUMS
+from packs.overlay import CONTACTORS
 from packs.spec import PackSpec
 from packs.spread import draw_spread
 from packs.state import Schema, State
-from packs.switchgear import IDLE_TICK, MOVED, PRECHARGING, Switchgear, declare_switchgear
-from packs.thermal import advance_heat, stable_parts
+from packs.switchgear import (
+    IDLE_TICK,
+    MOVED,
+    NEVER_S,
+    PLUS,
+    PRECHARGING,
+    WELDED,
+    Switchgear,
+    declare_switchgear,
+)
+from packs.thermal import advance_heat, heat_paths, stable_parts
 from packs.topology import Topology
 
 OCV_OR_TEMPERATURE = 3
 """Flags that make an event; resistances held below soc 0.05 or above 0.95 are in the file only."""
+TOLD = 2
+"""A weld that has been told."""
 ALERT_TICKS = 1000
 """How long the short step holds after switchgear moved or a fault changed [ms]."""
 
@@ -68,82 +85,131 @@ class Plant:
         self.model = model
         self.converter = converter
         self._seed = seed
-        self._n_padded = blocks_for(topology.n_cells) * LANES
-        n, groups, racks = topology.n_cells, topology.n_groups, topology.n_racks
-        self.cell_J_per_K = np.full(n, model.heat_capacity_J_per_K)
+        slots, groups, racks = topology.n_cell_slots, topology.n_group_slots, topology.n_racks
+        self.kelvin_per_J = np.full(slots, 1.0 / model.heat_capacity_J_per_K)
         self.notices: list[Notice] = []
-        self._closed = np.zeros(racks, dtype=np.int64)
-        self._path_ohm = np.zeros(racks)
-        self._bleed_S = np.zeros(groups)
-        self._scratch = np.zeros(2 * groups + racks)
-        self._seen = np.zeros(2 * n)
-        self._cell_extra_W = np.zeros(n)
-        self._busbar_W = np.zeros(groups)
-        self._heat_scratch = np.zeros(n)
-        self._loss_W = np.zeros(5)
-        self._heat_J = np.zeros(2)
-        self._flow_W_per_K = np.zeros(racks)
+        self.wire = Wire(
+            p=np.uint64(topology.cells_per_group),
+            n_blocks=np.uint64(topology.n_blocks),
+            joint_ohm=spec.wiring.joint_ohm,
+            link_ohm=spec.wiring.link_ohm,
+        )
+        self.paths = heat_paths(spec.thermal)
+        self._scratch = {name: np.zeros(slots) for name in ("weight", "extra_W", "net_W")}
+        self._group_scratch = {
+            name: np.zeros(groups)
+            for name in (
+                "bleed_S", "cells_S", "cells_A", "emf_V", "r_ohm", "out_A", "left_A", "shorted_A",
+                "link_W", "into_W",
+            )
+        }  # fmt: skip
+        self._rack_scratch = {
+            name: np.zeros(racks)
+            for name in (
+                "emf_V", "r_ohm", "n_open", "fuse_ohm", "contactor_ohm", "short_S", "string_S",
+                "string_A", "bus_S", "bus_A", "node_V", "gap_V", "flow_W_per_K",
+            )
+        }  # fmt: skip
+        self._spare = np.flatnonzero(topology.cell_used == 0.0)
         self._parts_for = (0.0, 1)
 
     def declare(self, schema: Schema) -> None:
         """Declare everything that the plant remembers."""
-        n, groups, racks = self.topology.n_cells, self.topology.n_groups, self.topology.n_racks
-        padded = (self._n_padded,)
+        topology, spec = self.topology, self.spec
+        slots, groups = (topology.n_cell_slots,), (topology.n_group_slots,)
+        racks, start_K = (topology.n_racks,), spec.initial_temperature_K
         add = schema.add
-        lanes = blocks_for(n) * LANES * self.model.n_fields
-        add("cells", "lanes", (lanes,))
-        add("cells", "emf_V", padded, unit="V")
-        add("cells", "resistance_ohm", padded, unit="ohm")
-        add("cells", "current_A", padded, unit="A")
-        add("cells", "voltage_V", padded, unit="V")
-        add("cells", "heat_W", padded, unit="W")
-        add("cells", "temperature_K", padded, unit="K", initial=self.spec.initial_temperature_K)
-        add("network", "branch_A", (n,), unit="A")
-        add("network", "group_voltage_V", (groups,), unit="V")
-        add("network", "rack_voltage_V", (racks,), unit="V")
-        add("network", "rack_current_A", (racks,), unit="A")
-        add("network", "bus", (4,))
-        add("network", "bleed", (groups,), integer=True)
-        add("thermal", "plate_K", (groups,), unit="K", initial=self.spec.initial_temperature_K)
-        add("thermal", "outlet_K", (racks,), unit="K", initial=self.spec.initial_temperature_K)
+        add("cells", "lanes", (self.model.buffer_size,))
+        add("cells", "emf_V", slots, unit="V")
+        add("cells", "resistance_ohm", slots, unit="ohm")
+        add("cells", "current_A", slots, unit="A")
+        add("cells", "voltage_V", slots, unit="V")
+        add("cells", "heat_W", slots, unit="W")
+        add("cells", "temperature_K", slots, unit="K", initial=start_K)
+        add("cells", "is_broken", slots)
+        add("network", "group_voltage_V", groups, unit="V")
+        add("network", "rack_voltage_V", racks, unit="V")
+        add("network", "rack_current_A", racks, unit="A")
+        add("network", "switch_A", racks, unit="A")
+        add("network", "bus", (network.N_BUS,))
+        add("network", "bleed", groups, integer=True)
+        add("thermal", "plate_K", groups, unit="K", initial=start_K)
+        add("thermal", "outlet_K", racks, unit="K", initial=start_K)
         add("flows", "total", (len(FLOWS),), unit="J")
         add("flows", "low", (len(FLOWS),), unit="J")
-        add("flows", "throughput_J", unit="J")
-        add("flows", "charge_As", (groups,), unit="A*s")
-        add("flows", "charge_low_As", (groups,), unit="A*s")
-        add("flows", "throughput_As", unit="A*s")
-        add("flows", "worst", (2,))
+        add("flows", "throughput", (2,))
+        add("flows", "charge_As", groups, unit="A*s")
+        add("flows", "charge_low_As", groups, unit="A*s")
+        add("flows", "worst", (3,))
         add("plant", "setpoint_W", unit="W")
         add("plant", "running", integer=True)
-        add("plant", "ambient_K", unit="K", initial=self.spec.initial_temperature_K)
-        add("plant", "inlet_K", unit="K", initial=self.spec.initial_temperature_K)
-        insulation_ohm = self.spec.wiring.insulation_ohm
-        add("plant", "insulation_ohm", (racks,), unit="ohm", initial=insulation_ohm)
+        add("plant", "ambient_K", unit="K", initial=start_K)
+        add("plant", "inlet_K", unit="K", initial=start_K)
+        add("plant", "insulation_ohm", racks, unit="ohm", initial=spec.wiring.insulation_ohm)
         add("plant", "step_ticks", integer=True, initial=-1)
         add("plant", "refresh_at", integer=True)
         add("plant", "alert_until", integer=True)
+        add("plant", "probe", integer=True)
+        add("plant", "melts_at", integer=True, initial=IDLE_TICK)
+        add("plant", "cut", racks, integer=True)
         add("plant", "out_of_range", integer=True)
-        declare_switchgear(schema, racks)
+        declare_switchgear(schema, topology.n_racks)
         self.converter.declare(schema)
 
     def bind(self, state: State) -> None:
         """Take the views on a built state."""
-        self.cells = state.view("cells")
-        self.network = state.view("network")
-        self.heat = state.view("thermal")
-        self.flows = state.view("flows")
+        self.cells = cells = state.view("cells")
+        self.network = net = state.view("network")
+        self.heat = heat = state.view("thermal")
+        self.flows = flows = state.view("flows")
         self.control = state.view("plant")
-        self.overlay = state.view("overlay")
+        self.overlay = over = state.view("overlay")
         self.pcs_view = state.view("pcs")
         self.switch_view = state.view("switchgear")
-        self.switchgear = Switchgear(self.spec.wiring, self.switch_view, self.overlay)
+        self.switchgear = Switchgear(self.spec.wiring, self.switch_view, over)
+        top = self.topology
+        self.cell_arrays = CellArrays(
+            emf_V=cells.emf_V, r_ohm=cells.resistance_ohm, current_A=cells.current_A,
+            voltage_V=cells.voltage_V, heat_W=cells.heat_W, temperature_K=cells.temperature_K,
+            short_S=over.cell_short_S, joint_extra_ohm=over.joint_extra_ohm,
+            is_open=over.cell_open, is_broken=cells.is_broken, kelvin_per_J=self.kelvin_per_J,
+            **self._scratch,
+        )  # fmt: skip
+        self.group_arrays = GroupArrays(
+            voltage_V=net.group_voltage_V, short_S=over.group_short_S,
+            link_extra_ohm=over.link_extra_ohm, used=top.group_used, plate_K=heat.plate_K,
+            charge_As=flows.charge_As, charge_low_As=flows.charge_low_As, **self._group_scratch,
+        )  # fmt: skip
+        self.rack_arrays = RackArrays(
+            first_group=top.rack_first_group, first_block=top.rack_first_block.astype(np.uint64),
+            fuse_closed=np.zeros(top.n_racks, dtype=np.int64),
+            switch_closed=np.zeros(top.n_racks, dtype=np.int64), switch_A=net.switch_A,
+            current_A=net.rack_current_A, voltage_V=net.rack_voltage_V, outlet_K=heat.outlet_K,
+            **self._rack_scratch,
+        )  # fmt: skip
+        self.site_arrays = SiteArrays(
+            bus=net.bus, limits=network.no_limits(), losses=np.zeros(network.N_LOSSES),
+            sums=lanes_of(N_SUMS), rack_sums=lanes_of(N_RACK_SUMS), air_W=lanes_of(1),
+            heat_J=np.zeros(2), near=top.near, group_slot=top.group_slot,
+        )  # fmt: skip
+
+        whole = (self.wire, self.cell_arrays, self.group_arrays, self.rack_arrays, self.site_arrays)
+        last = whole[-2:]
+        self._reduce = bound(reduce_site, *whole)
+        self._meet = bound(meet_demand, 0, 0.0, 0.0, 0.0, 0.0, 0.0, *last)
+        self._spread = bound(spread_site, 0.0, *whole)
+        self._warm = bound(advance_heat, 1, 0.0, 0.0, 0.0, self.wire, self.paths, *whole[1:])
+        self._book = bound(
+            book, flows.total, flows.low, flows.throughput, flows.worst, 0.0, self.wire,
+            self.group_arrays, self.site_arrays, 0.0, 0.0, 0.0, 0.0, 0.0,
+        )  # fmt: skip
 
     def rest(self, step_s: float) -> None:
         """Set the state before the first step: cells drawn, at rest, every contactor open."""
-        capacity, resistance, soc = draw_spread(
-            self._seed, self.topology.n_cells, self.spec.initial_soc, self.spec.spread
-        )
-        cells = self.cells
+        top, cells = self.topology, self.cells
+        drawn = draw_spread(self._seed, top.n_cells, self.spec.initial_soc, self.spec.spread)
+        capacity, resistance, soc = (values[top.slot_cell] for values in drawn)
+        cells.is_broken[:] = 1.0 - top.cell_used
         self.model.init(cells.lanes, soc, capacity, resistance, cells.temperature_K, step_s)
         self.port(step_s)
         self.solve(step_s, network.OPEN, 0.0)
@@ -153,32 +219,77 @@ class Plant:
     def advance(self, tick: int, until: int) -> None:
         """Move truth from one tick to another, in one step or in several shorter ones."""
         while tick < until:
-            status, move = self.switchgear.settle(tick)
-            if status & MOVED:
-                self.alert(tick)
+            status, move = self.switchgear.settle(tick, self.network.switch_A)
+            if status & (MOVED | WELDED):
+                self.switched(tick, status)
             length = self._step_length(tick, until, status, move)
             self.step(tick, length)
             tick += length
 
     def alert(self, tick: int) -> None:
-        """Hold the short step for a while: something has changed abruptly."""
+        """Hold the short step for a while: something has changed abruptly.
+
+        The first step is of one tick: it shows what flows now, so that the next ones can end where
+        a fuse melts.
+        """
         self.control.alert_until[0] = tick + ALERT_TICKS
         self.control.refresh_at[0] = tick
+        self.control.probe[0] = 1
 
     def _step_length(self, tick: int, until: int, status: int, move: int) -> int:
-        """Give the length of the next step: short on alert, and never past a movement."""
+        """Give the length of the next step: short on alert, and never past what moves or melts."""
+        control = self.control
         length = until - tick
-        if status & PRECHARGING or tick < self.control.alert_until[0]:
+        if status & PRECHARGING or tick < control.alert_until[0]:
             length = min(length, max(1, round(self.spec.alert_step_s * 1000.0)))
+        if control.probe[0]:
+            control.probe[0] = 0
+            length = 1
+        if control.melts_at[0] != IDLE_TICK:
+            length = min(length, max(1, int(control.melts_at[0]) - tick))
         return length if move == IDLE_TICK else min(length, move - tick)
 
+    def switched(self, tick: int, status: int) -> None:
+        """Take note of contactors that moved: short steps, and what a closing one closed onto."""
+        self.alert(tick)
+        racks, wiring = self.rack_arrays, self.spec.wiring
+        was_direct = racks.switch_closed * (racks.contactor_ohm <= 2.0 * wiring.contactor_ohm)
+        self.switchgear.paths(racks, self.control.insulation_ohm)
+        if status & WELDED:
+            self._tell_welds()
+        direct = self.switch_view.position[:, PLUS] * racks.switch_closed
+        for rack in np.flatnonzero((direct > was_direct) * racks.fuse_closed):
+            gap_V = float(racks.emf_V[rack] - self.network.bus[network.BUS_V])
+            peak_A = gap_V / float(
+                racks.r_ohm[rack] + racks.fuse_ohm[rack] + racks.contactor_ohm[rack]
+            )
+            if abs(peak_A) > wiring.contactor_make_A:
+                self.switchgear.weld(int(rack))
+                self._tell_welds()
+            if abs(peak_A) > wiring.fuse_rating_A:
+                self.tell("inrush", "rack", int(rack), peak_A, gap_V)
+
+    def _tell_welds(self) -> None:
+        view = self.switch_view
+        for rack, k in zip(*np.nonzero(view.welded == 1), strict=True):
+            view.welded[rack, k] = TOLD
+            current_A = float(self.network.switch_A[rack])
+            code = f"contactor_welded_{CONTACTORS[k]}"
+            self.tell(code, "rack", int(rack), current_A, self.spec.wiring.contactor_break_A)
+
+    def tell(self, code: str, scope: str, component: int, value: float, limit: float) -> None:
+        """Put something on the list of notices."""
+        self.notices.append(
+            Notice(code=code, scope=scope, component=component, value=value, limit=limit)
+        )
+
     def step(self, tick: int, length: int) -> None:
-        """Do one plant step of `length` ticks: the five stages."""
+        """Do one plant step of `length` ticks: the stages."""
         step_s = length / 1000.0
         self.refresh(tick, length, step_s)
         self.port(step_s)
-        if self.supply(step_s):
-            self.alert(tick + length)
+        self.supply(step_s)
+        self.watch_fuses(tick + length, step_s)
         self.advance_cells(step_s)
         self.advance_heat(step_s)
         self.book_flows(step_s)
@@ -190,8 +301,9 @@ class Plant:
             return
         control.step_ticks[0] = length
         control.refresh_at[0] = tick + round(self.spec.table_refresh_s * 1000.0)
-        temperature_K, n = self.cells.temperature_K, self.topology.n_cells
-        temperature_K[n:] = temperature_K[n - 1]  # padding lanes repeat the last cell
+        temperature_K = self.cells.temperature_K
+        spare = self._spare
+        temperature_K[spare] = temperature_K[self.topology.cell_slot[0]]
         status = self.model.refresh(self.cells.lanes, temperature_K, step_s)
         if status & OUT_OF_RANGE or control.out_of_range[0] > 0:
             self._count_out_of_range()
@@ -199,89 +311,87 @@ class Plant:
     def _count_out_of_range(self) -> None:
         """Note when the number of cells beyond their tables changes."""
         flags = self.model.field(self.cells.lanes, "validity").astype(np.int64)
-        beyond = np.flatnonzero(flags & OCV_OR_TEMPERATURE)
+        beyond = np.flatnonzero(flags[self.topology.cell_slot] & OCV_OR_TEMPERATURE)
         if len(beyond) == self.control.out_of_range[0]:
             return
         self.control.out_of_range[0] = len(beyond)
         cell = int(beyond[0]) if len(beyond) else -1
-        self.notices.append(
-            Notice(code="table_range", scope="cell", component=cell, value=len(beyond), limit=0.0)
-        )
+        self.tell("table_range", "cell", cell, len(beyond), 0.0)
 
     def port(self, step_s: float) -> None:
         """Ask every cell for its end-of-step line."""
         c = self.cells
         self.model.port(c.lanes, c.temperature_K, step_s, c.current_A, c.emf_V, c.resistance_ohm)
 
-    def supply(self, step_s: float) -> bool:
-        """Let the PCS ask for its power and solve the currents that give it.
-
-        Returns
-        -------
-        bool
-            Whether a fuse blew: the next steps are short.
-        """
+    def supply(self, step_s: float) -> None:
+        """Let the PCS ask for its power and solve the currents that give it."""
         bus = self.network.bus
+        link_V = float(bus[network.BUS_V])
         power = self.converter.port(
-            step_s, self.control.setpoint_W[0], bool(self.control.running[0]), bus[0], self.pcs_view
+            step_s, self.control.setpoint_W[0], bool(self.control.running[0]), link_V, self.pcs_view
         )
         kind = network.POWER if power != 0.0 else network.OPEN
-        link_V = float(bus[0])
         status = self.solve(step_s, kind, power)
-        over = bus[0] > self.voltage_ceiling_V and power < 0.0
+        over = bus[network.BUS_V] > self.voltage_ceiling_V and power < 0.0
         if status == network.INFEASIBLE or over:
-            bus[0] = link_V
+            bus[network.BUS_V] = link_V
             self.converter.trip(self.pcs_view)
-            self.notices.append(
-                Notice(
-                    code="pcs_overvoltage" if over else "power_infeasible",
-                    scope="site",
-                    component=-1,
-                    value=power,
-                    limit=self.voltage_ceiling_V if over else math.nan,
-                )
-            )
+            code = "pcs_overvoltage" if over else "power_infeasible"
+            if not over and not self.rack_arrays.bus_S.any():
+                code = "no_source"
+            self.tell(code, "site", -1, power, self.voltage_ceiling_V if over else math.nan)
             status = self.solve(step_s, network.OPEN, 0.0)
         if status == network.NOT_FINITE:
-            self.notices.append(
-                Notice(code="not_finite", scope="site", component=-1, value=math.nan, limit=0.0)
-            )
-        blown = self.switchgear.heat_fuses(self.network.rack_current_A, step_s)
+            self.tell("not_finite", "site", -1, math.nan, 0.0)
+        if (self.rack_arrays.n_open != self.control.cut).any():
+            self._tell_cuts()
+
+    def _tell_cuts(self) -> None:
+        """Take note that a string was cut by a group in which no cell is connected, or is whole."""
+        racks = self.rack_arrays
+        for rack in np.flatnonzero(racks.n_open != self.control.cut):
+            first, last = self.topology.rack_first_group[rack : rack + 2]
+            dead = self.group_arrays.r_ohm[self.topology.group_slot[first:last]] == 0.0
+            group = int(first + np.argmax(dead)) if dead.any() else -1
+            scope = "group" if group >= 0 else "rack"
+            component = group if group >= 0 else int(rack)
+            self.tell("string_cut", scope, component, float(racks.n_open[rack]), 0.0)
+            self.control.cut[rack] = int(racks.n_open[rack])
+
+    def watch_fuses(self, end: int, step_s: float) -> None:
+        """Heat the fuses with this step's currents; one that blows opens at the step's end."""
+        blown, soonest_s = self.switchgear.heat_fuses(self.network.rack_current_A, step_s)
+        self.control.melts_at[0] = (
+            IDLE_TICK if soonest_s >= NEVER_S else end + math.ceil(soonest_s * 1000.0)
+        )
         for rack in blown:
-            self.notices.append(
-                Notice(
-                    code="fuse_blown",
-                    scope="rack",
-                    component=rack,
-                    value=float(self.network.rack_current_A[rack]),
-                    limit=self.spec.wiring.fuse_rating_A,
-                )
-            )
-        return bool(blown)
+            current_A = float(self.network.rack_current_A[rack])
+            self.tell("fuse_blown", "rack", rack, current_A, self.spec.wiring.fuse_rating_A)
+        if blown:
+            self.alert(end)
 
     @property
     def voltage_ceiling_V(self) -> float:
         """Bus voltage above which a charging PCS trips: 15 % above all groups full (assumed)."""
-        groups = self.topology.n_groups / self.topology.n_racks
+        groups = int(np.diff(self.topology.rack_first_group).max())
         return 1.15 * groups * self.cell_voltage_max_V
 
     cell_voltage_max_V = 4.2
 
     def solve(self, step_s: float, kind: int, demand: float) -> int:
-        """Solve the currents of all cells; see `packs.network.solve`."""
-        c, net, wiring, over = self.cells, self.network, self.spec.wiring, self.overlay
-        self.switchgear.paths(self._closed, self._path_ohm)
-        np.multiply(net.bleed, 1.0 / wiring.bleed_ohm, out=self._bleed_S)
-        self._link_before_V = float(net.bus[0])
-        return network.solve(
-            self.topology.cells_per_group, self.topology.rack_first_group, c.emf_V,
-            c.resistance_ohm, over.cell_short_S, wiring.joint_ohm, over.joint_extra_ohm,
-            self._bleed_S, wiring.link_ohm, self._path_ohm, self._closed,
-            wiring.link_capacitance_F / step_s, self._link_before_V, 1.0 / wiring.link_bleed_ohm,
-            kind, demand, c.current_A, c.voltage_V, net.branch_A, net.group_voltage_V,
-            net.rack_voltage_V, net.rack_current_A, net.bus, self._scratch,
-            self._seen,
+        """Solve the currents of all cells; return a status of `packs.network`."""
+        wiring, over, racks = self.spec.wiring, self.overlay, self.rack_arrays
+        cells, groups, site = self.cell_arrays, self.group_arrays, self.site_arrays
+        self.switchgear.paths(racks, self.control.insulation_ohm)
+        np.multiply(self.network.bleed, 1.0 / wiring.bleed_ohm, out=groups.bleed_S)
+        self._link_before_V = float(site.bus[network.BUS_V])
+        self._reduce(self.wire, cells, groups, racks, site)
+        status = self._meet(
+            kind, demand, wiring.link_capacitance_F / step_s, self._link_before_V,
+            1.0 / wiring.link_bleed_ohm, over.bus_short_S[0], racks, site,
         )  # fmt: skip
+        self._spread(over.bus_short_S[0], self.wire, cells, groups, racks, site)
+        return status
 
     def advance_cells(self, step_s: float) -> None:
         """Move every cell with its current; it says how much heat it released."""
@@ -292,52 +402,30 @@ class Plant:
         if status & REFRESH:
             self.control.refresh_at[0] = 0
         if status & NOT_FINITE:
-            bad = np.flatnonzero(~np.isfinite(c.heat_W[: self.topology.n_cells]))
-            cell = int(bad[0]) if bad.size else -1
-            self.notices.append(
-                Notice(code="not_finite", scope="cell", component=cell, value=math.nan, limit=0.0)
-            )
+            bad = np.flatnonzero(~np.isfinite(c.heat_W[self.topology.cell_slot]))
+            self.tell("not_finite", "cell", int(bad[0]) if bad.size else -1, math.nan, 0.0)
 
     def advance_heat(self, step_s: float) -> None:
         """Turn losses into heat and move all temperatures."""
-        c, net, wiring, thermal = self.cells, self.network, self.spec.wiring, self.spec.thermal
-        top = self.topology
-        network.losses(
-            top.cells_per_group, top.group_rack, self.overlay.cell_short_S, wiring.joint_ohm,
-            self.overlay.joint_extra_ohm, self._bleed_S, wiring.link_ohm, self._path_ohm,
-            c.voltage_V, net.branch_A, net.group_voltage_V, net.rack_current_A,
-            self._cell_extra_W, self._busbar_W, self._loss_W,
-        )  # fmt: skip
+        thermal, control = self.spec.thermal, self.control
         np.multiply(
             self.overlay.coolant_fraction,
             thermal.coolant_flow_kg_per_s * thermal.coolant_J_per_kg_K,
-            out=self._flow_W_per_K,
+            out=self.rack_arrays.flow_W_per_K,
         )
         if step_s != self._parts_for[0]:
-            parts = stable_parts(top, thermal, self.model.heat_capacity_J_per_K, step_s)
+            parts = stable_parts(self.topology, thermal, self.model.heat_capacity_J_per_K, step_s)
             self._parts_for = (step_s, parts)
-        advance_heat(
-            self._parts_for[1], step_s, top.cells_per_group, top.rack_first_group, top.edge_a,
-            top.edge_b, self.cell_J_per_K, thermal.plate_J_per_K, thermal.neighbour_W_per_K,
-            thermal.ambient_W_per_K, thermal.plate_W_per_K, self._flow_W_per_K,
-            thermal.coolant_W_per_K, self.control.inlet_K[0], self.control.ambient_K[0], c.heat_W,
-            self._cell_extra_W, self._busbar_W, c.temperature_K, self.heat.plate_K,
-            self.heat.outlet_K, self._heat_scratch, self._heat_J,
+        self._warm(
+            self._parts_for[1], step_s, control.inlet_K[0], control.ambient_K[0], self.wire,
+            self.paths, self.cell_arrays, self.group_arrays, self.rack_arrays, self.site_arrays,
         )  # fmt: skip
 
     def book_flows(self, step_s: float) -> None:
         """Add this step's energy flows to the ledger's sums."""
-        c, net, flows = self.cells, self.network, self.flows
-        wiring, pcs_view = self.spec.wiring, self.pcs_view
-        book(
-            flows.total, flows.low, flows.throughput_J, step_s, self._loss_W, self._heat_J,
-            net.bus, self._link_before_V, wiring.link_capacitance_F, wiring.link_bleed_ohm,
-            pcs_view.ac_power_W[0], pcs_view.loss_W[0], self.topology.n_cells, c.current_A,
-            c.voltage_V,
-        )  # fmt: skip
-        book_charge(
-            step_s, self.topology.cells_per_group, self.topology.group_rack, net.rack_current_A,
-            self._bleed_S, net.group_voltage_V, self.overlay.cell_short_S, c.voltage_V,
-            c.current_A, c.emf_V, c.resistance_ohm, net.bus[3], flows.charge_As,
-            flows.charge_low_As, flows.throughput_As, flows.worst,
+        flows, wiring, pcs_view = self.flows, self.spec.wiring, self.pcs_view
+        self._book(
+            flows.total, flows.low, flows.throughput, flows.worst, step_s, self.wire,
+            self.group_arrays, self.site_arrays, self._link_before_V, wiring.link_capacitance_F, wiring.link_bleed_ohm,
+            pcs_view.ac_power_W[0], pcs_view.loss_W[0],
         )  # fmt: skip

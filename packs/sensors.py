@@ -230,7 +230,7 @@ def thermistor_cells(spec: SensorsSpec, topology: Topology) -> Ints:
         places = np.arange(count) * p // count
         cells = (np.arange(topology.n_groups)[:, None] * p + places).ravel()
     else:
-        groups = topology.n_groups // topology.n_modules
+        groups = topology.groups_per_module
         at = ((np.arange(count) + 0.5) * groups / count).astype(np.int64)
         cells = ((np.arange(topology.n_modules)[:, None] * groups + at) * p).ravel()
     return cells.astype(np.int64)

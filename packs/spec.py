@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeSpec:
-    """How many: a site of equal racks."""
+    """How many: `modules` of each rack; racks on one bus may have more or fewer."""
 
-    racks: int
-    modules_per_rack: int
+    modules: tuple[int, ...]
     groups_per_module: int
     cells_per_group: int
 
@@ -45,7 +44,10 @@ class WiringSpec:
     contactor_ohm, contactor_delay_s : float
         One closed contactor [ohm]; coil delay [s].
     precharge_ohm : float
-    fuse_rating_A, fuse_melting_A2s : float
+    contactor_break_A, contactor_make_A : float
+        What it can interrupt and what it can close onto; above, it welds [A].
+    fuse_rating_A, fuse_least_A, fuse_melting_A2s : float
+        Rated current; smallest that ever melts it; melting I2t of a short pulse.
     link_capacitance_F, link_bleed_ohm : float
         DC link capacitor and the resistor across it.
     insulation_ohm : float
@@ -59,7 +61,10 @@ class WiringSpec:
     contactor_ohm: float
     contactor_delay_s: float
     precharge_ohm: float
+    contactor_break_A: float
+    contactor_make_A: float
     fuse_rating_A: float
+    fuse_least_A: float
     fuse_melting_A2s: float
     link_capacitance_F: float
     link_bleed_ohm: float

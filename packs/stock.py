@@ -8,8 +8,9 @@ in twice the precision and rounded once.
 
 from __future__ import annotations
 
+from cell_models.contract import LANES
 from cell_models.jit import kernel
-from packs.flows import FLOWS
+from packs.flows import FLOWS, WIRING_FLOWS
 from packs.thermal import heat_above
 
 STORED = ("stored_chemical_J", "stored_thermal_J", "stored_link_J")
@@ -20,14 +21,24 @@ TERMS = (
     *STORED, *SUMS, *FLOWS,
     "throughput_J", "residual_cells_J", "residual_network_J", "residual_pcs_J",
     "residual_thermal_J", "residual_J", "residual", "heat_mismatch", "charge_moved_As",
-    "charge_residual_As", "charge_residual", "network_residual_A",
+    "charge_residual_As", "charge_residual", "network_residual_A", "network_residual",
     "splitting_residual_V",
 )  # fmt: skip
 """What `strike_balance` writes, in this order; those without a unit are relative to the throughput,
 or to the heat."""
 
-WIRING = 8
+WIRING = len(WIRING_FLOWS) + 1
 """So many of `FLOWS`, from the first, leave the cells' terminals: all up to the PCS, DC side."""
+AT_SUMS = len(STORED)
+AT_FLOWS = AT_SUMS + len(SUMS)
+AT_REST = AT_FLOWS + len(FLOWS)
+"""Where each part of `TERMS` begins."""
+SHORT, JOINT, BUSBAR, RAIL, DC, AC, LOSS, COOLANT, AIR = (
+    FLOWS.index(f"{name}_J")
+    for name in (
+        "short", "joint", "busbar", "rail", "pcs_dc", "pcs_ac", "pcs_loss", "coolant", "air"
+    )
+)  # fmt: skip
 
 
 @kernel
@@ -40,17 +51,18 @@ def _plus(high, low, x):
 
 @kernel
 def take_stock(
-    stored_J, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J, stock
+    stored_J, used, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J,
+    stock,
 ):  # fmt: skip
     """Write what cells, temperatures and DC link hold now, in the order of `STORED`.
 
     Parameters
     ----------
-    stored_J : float64 (n or more,)
-        Of every cell.
-    cell_J_per_K : float64 (n,)
-    temperature_K : float64 (n or more,)
-    plate_J_per_K, plate_K : float64 (G,)
+    stored_J, used : float64 (n_cell_slots,)
+        Of every cell; 0 in spare lanes, else 1.
+    cell_J_per_K, temperature_K : float64 (n_cell_slots,)
+    plate_J_per_K, plate_K : float64 (n_group_slots,)
+        Heat capacities are 0 in spare lanes.
     reference_K : float
         Where the heat stored counts from.
     link_J : float
@@ -59,7 +71,7 @@ def take_stock(
     """
     high = low = 0.0
     for c in range(len(cell_J_per_K)):
-        high, low = _plus(high, low, stored_J[c])
+        high, low = _plus(high, low, stored_J[c] * used[c])
     stock[0] = high + low
     warmth_J = heat_above(cell_J_per_K, temperature_K, reference_K)
     stock[1] = warmth_J + heat_above(plate_J_per_K, plate_K, reference_K)
@@ -67,22 +79,25 @@ def take_stock(
 
 
 @kernel
-def charge_balance(cells_per_group, start_As, charge_As, charge_low_As, out_As, out_low_As):
+def charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As):
     """Give the charge that left all groups, and the sum of ``|lost - left|`` over them [A s].
 
     Parameters
     ----------
-    cells_per_group : int
-    start_As, charge_As, charge_low_As : float64 (n,)
+    p : int
+        Cells per group.
+    start_As, charge_As, charge_low_As : float64 (n_cell_slots,)
         In every cell at the start; now, high and low part.
-    out_As, out_low_As : float64 (G,)
+    out_As, out_low_As : float64 (n_group_slots,)
         What the network's currents carried out of every group, high and low part.
     """
     moved = moved_low = missed = missed_low = 0.0
     for group in range(len(out_As)):
+        block, lane = divmod(group, LANES)
         out = out_As[group] + out_low_As[group]
         lost = 0.0
-        for c in range(group * cells_per_group, (group + 1) * cells_per_group):
+        for place in range(p):
+            c = (block * p + place) * LANES + lane
             lost += start_As[c] - (charge_As[c] + charge_low_As[c])
         moved, moved_low = _plus(moved, moved_low, out)
         missed, missed_low = _plus(missed, missed_low, abs(lost - out))
@@ -91,9 +106,9 @@ def charge_balance(cells_per_group, start_As, charge_As, charge_low_As, out_As, 
 
 @kernel
 def strike_balance(
-    stored_J, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J, start,
-    sums, total, low, throughput_J, cells_per_group, start_As, charge_As, charge_low_As,
-    out_As, out_low_As, throughput_As, worst, values,
+    stored_J, used, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J, start,
+    sums, total, low, throughput, p, start_As, charge_As, charge_low_As, out_As, out_low_As, worst,
+    values,
 ):  # fmt: skip
     """Take stock, hold it against the flows, and write all `TERMS`.
 
@@ -105,44 +120,39 @@ def strike_balance(
         The stock at the start of the run [J].
     sums : float64 (5,)
         In the order of `SUMS`, over all cells [J].
-    total, low : float64 (12,)
-        In the order of `FLOWS`, high and low part [J].
-    throughput_J, throughput_As : float64 (1,)
-    cells_per_group ... out_low_As
+    total, low : float64 (len(FLOWS),)
+        High and low part [J].
+    throughput : float64 (2,)
+        Of the cells [J], [A s].
+    p ... out_low_As
         As in `charge_balance`.
-    worst : float64 (2,)
-        Largest residual of the network [A] and of the splitting [V].
+    worst : float64 (3,)
+        As `packs.flows.book` keeps it.
     values : float64 (len(TERMS),), written
     """
     take_stock(
-        stored_J, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J,
+        stored_J, used, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J,
         values,
     )  # fmt: skip
     chemical_J, thermal_J = values[0] - start[0], values[1] - start[1]
     terminal_J, heat_J, dissipated_J = sums[0], sums[1], sums[2]
-    values[3:8] = sums
-    flow = values[8:20]
+    values[AT_SUMS:AT_FLOWS] = sums
+    flow = values[AT_FLOWS:AT_REST]
     flow[:] = total + low
-    short_J, joint_J, _, busbar_J, _, _, _, dc_J, ac_J, loss_J, coolant_J, air_J = (
-        flow[0], flow[1], flow[2], flow[3], flow[4], flow[5], flow[6], flow[7], flow[8], flow[9],
-        flow[10], flow[11],
-    )  # fmt: skip
     wiring = wiring_low = 0.0
     for k in range(WIRING):
         wiring, wiring_low = _plus(wiring, wiring_low, flow[k])
     cells = chemical_J + heat_J + terminal_J
     net = terminal_J - (wiring + wiring_low) - (link_J - start[2])
-    converter = dc_J - ac_J - loss_J
-    thermal = thermal_J - (heat_J + short_J + joint_J + busbar_J - coolant_J - air_J)
+    converter = flow[DC] - flow[AC] - flow[LOSS]
+    warmed = heat_J + flow[SHORT] + flow[JOINT] + flow[BUSBAR] + flow[RAIL]
+    thermal = thermal_J - (warmed - flow[COOLANT] - flow[AIR])
     residual = abs(cells) + abs(net) + abs(converter) + abs(thermal)
-    values[20] = throughput_J[0]
-    values[21], values[22], values[23], values[24] = cells, net, converter, thermal
-    values[25] = residual
-    values[26] = residual / max(throughput_J[0], 1.0)
-    values[27] = abs(heat_J - dissipated_J) / max(abs(dissipated_J), 1.0)
-    moved, missed = charge_balance(
-        cells_per_group, start_As, charge_As, charge_low_As, out_As, out_low_As
-    )
-    values[28], values[29] = moved, missed
-    values[30] = missed / max(throughput_As[0], 1.0)
-    values[31], values[32] = worst[0], worst[1]
+    moved, missed = charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As)
+    rest = values[AT_REST:]
+    rest[0] = throughput[0]
+    rest[1], rest[2], rest[3], rest[4] = cells, net, converter, thermal
+    rest[5], rest[6] = residual, residual / max(throughput[0], 1.0)
+    rest[7] = abs(heat_J - dissipated_J) / max(abs(dissipated_J), 1.0)
+    rest[8], rest[9], rest[10] = moved, missed, missed / max(throughput[1], 1.0)
+    rest[11], rest[12], rest[13] = worst[0], worst[1], worst[2]

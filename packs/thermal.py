@@ -9,11 +9,17 @@ exact for a plate piece at one temperature and zero without flow.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
-from cell_models.jit import kernel
+import numpy as np
+
+from cell_models.contract import LANES
+from cell_models.jit import inlined, kernel
 from packs.spec import ThermalSpec
 from packs.topology import Topology
 
+_U = np.uint64
+WIDTH = _U(LANES)
 STABILITY = 0.25
 """Largest step times conductance over heat capacity: explicit Euler oscillates beyond 1/2. At a
 quarter one step errs by at most 2.9 % of the temperature difference (Gershgorin bound)."""
@@ -40,68 +46,98 @@ def stable_parts(topology: Topology, spec: ThermalSpec, cell_J_per_K: float, ste
     return max(1, math.ceil(rate * step_s / STABILITY))
 
 
-@kernel
-def advance_heat(
-    parts, h, cells_per_group, rack_first_group, edge_a, edge_b, cell_J_per_K, plate_J_per_K,
-    neighbour, ambient, plate, flow_W_per_K, coolant, inlet_K, ambient_K,
-    heat_W, extra_W, link_W, temperature_K, plate_K, outlet_K, scratch, totals,
-):  # fmt: skip
-    """Move all temperatures by one step of `h` seconds, cut into `parts`.
+class HeatPaths(NamedTuple):
+    """Numbers of the heat paths that never change [W/K], [J/K]."""
+
+    neighbour: float
+    ambient: float
+    plate: float
+    coolant: float
+    plate_J_per_K: float
+
+
+def heat_paths(spec: ThermalSpec) -> HeatPaths:
+    """Return the numbers that kernels need of a description."""
+    return HeatPaths(
+        neighbour=spec.neighbour_W_per_K,
+        ambient=spec.ambient_W_per_K,
+        plate=spec.plate_W_per_K,
+        coolant=spec.coolant_W_per_K,
+        plate_J_per_K=spec.plate_J_per_K,
+    )
+
+
+@inlined
+def heat_of_cells(block, wire, paths, ambient_K, cells, groups, near, air_W):
+    """Write the heat that flows into the cells of 32 groups, and into their plates.
+
+    Both sides of an exchange compute ``G (T_a - T_b)`` from the same temperatures, so what one
+    gives the other gets, to the last bit. Spare lanes exchange nothing.
 
     Parameters
     ----------
-    cell_J_per_K : float64 (n,)
-    plate_J_per_K, neighbour, ambient, plate, coolant : float
-        [J/K] and [W/K].
-    flow_W_per_K : float64 (R,)
-        Coolant flow times specific heat of each rack.
-    inlet_K, ambient_K : float
-    heat_W, extra_W : float64 (n,)
-        From the cell, and from short and joint.
-    link_W : float64 (G,)
-        Into the plate pieces.
-    temperature_K : float64 (n,), written
-    plate_K : float64 (G,), written
-    outlet_K : float64 (R,), written
-    scratch : float64 (n,), written
-    totals : float64 (2,), written
-        Energy to the coolant and to the air during the step [J].
+    near : uint32 (4 * n_cell_slots,)
+    air_W : float64 (32,), added to
     """
-    n_cells = len(cell_J_per_K)
+    g = block * WIDTH
+    slots = wire.n_blocks * wire.p * WIDTH
+    t_near = cells.temperature_K
+    for place in range(wire.p):
+        first = (block * wire.p + place) * WIDTH
+        for lane in range(WIDTH):
+            c, k = first + lane, g + lane
+            t = cells.temperature_K[c]
+            to_air = paths.ambient * groups.used[k] * (t - ambient_K)
+            to_plate = paths.plate * groups.used[k] * (t - groups.plate_K[k])
+            around = ((t_near[near[c]] - t) + (t_near[near[slots + c]] - t)) + (
+                (t_near[near[_U(2) * slots + c]] - t) + (t_near[near[_U(3) * slots + c]] - t)
+            )
+            cells.net_W[c] = (
+                cells.heat_W[c] + cells.extra_W[c] - to_air - to_plate + paths.neighbour * around
+            )
+            groups.into_W[k] = to_plate + (groups.into_W[k] if place > _U(0) else 0.0)
+            air_W[lane] += to_air
+
+
+@inlined
+def warm_plates(rack, dt, inlet_K, paths, groups, racks, group_slot):
+    """Move the plate pieces along one rack's coolant; return the heat that it takes [W]."""
+    flow = racks.flow_W_per_K[rack]
+    effect = coolant_effect(flow, paths.coolant)
+    rise = effect / flow if flow > 0.0 else 0.0
+    t_coolant, total = inlet_K, 0.0
+    for group in range(racks.first_group[rack], racks.first_group[rack + 1]):
+        k = group_slot[group]
+        over = groups.plate_K[k] - t_coolant
+        q = effect * over
+        total += q
+        t_coolant += rise * over
+        into = groups.into_W[k] + groups.link_W[k] - q
+        groups.plate_K[k] += dt * into / paths.plate_J_per_K
+    racks.outlet_K[rack] = t_coolant
+    return total
+
+
+@kernel
+def advance_heat(parts, h, inlet_K, ambient_K, wire, paths, cells, groups, racks, site):
+    """Move all temperatures by one step of `h` seconds, cut into `parts`.
+
+    Written: temperatures of cells, plates and outlets; `site.heat_J`, the energy to the coolant and
+    to the air during the step.
+    """
     dt = h / parts
-    totals[:] = 0.0
+    site.heat_J[:] = 0.0
     for _ in range(parts):
-        to_air = 0.0
-        for c in range(n_cells):
-            q = ambient * (temperature_K[c] - ambient_K)
-            to_air += q
-            scratch[c] = heat_W[c] + extra_W[c] - q
-        for k in range(len(edge_a)):
-            a, b = edge_a[k], edge_b[k]
-            q = neighbour * (temperature_K[a] - temperature_K[b])
-            scratch[a] -= q
-            scratch[b] += q
-        to_coolant = 0.0
-        for rack in range(len(flow_W_per_K)):
-            flow = flow_W_per_K[rack]
-            effect = coolant_effect(flow, coolant)
-            t_coolant = inlet_K
-            for group in range(rack_first_group[rack], rack_first_group[rack + 1]):
-                into = link_W[group]
-                for c in range(group * cells_per_group, (group + 1) * cells_per_group):
-                    q = plate * (temperature_K[c] - plate_K[group])
-                    scratch[c] -= q
-                    into += q
-                q = effect * (plate_K[group] - t_coolant)
-                to_coolant += q
-                if flow > 0.0:
-                    t_coolant += q / flow
-                plate_K[group] += dt * (into - q) / plate_J_per_K
-            outlet_K[rack] = t_coolant
-        for c in range(n_cells):
-            temperature_K[c] += dt * scratch[c] / cell_J_per_K[c]
-        totals[0] += dt * to_coolant
-        totals[1] += dt * to_air
+        site.air_W[:] = 0.0
+        for block in range(wire.n_blocks):
+            heat_of_cells(block, wire, paths, ambient_K, cells, groups, site.near, site.air_W)
+        for rack in range(len(racks.flow_W_per_K)):
+            to_coolant = warm_plates(rack, dt, inlet_K, paths, groups, racks, site.group_slot)
+            site.heat_J[0] += dt * to_coolant
+        for lane in range(WIDTH):
+            site.heat_J[1] += dt * site.air_W[lane]
+        for c in range(wire.n_blocks * wire.p * WIDTH):
+            cells.temperature_K[c] += dt * cells.net_W[c] * cells.kelvin_per_J[c]
 
 
 @kernel

@@ -51,13 +51,14 @@ def pack_spec(racks: int, modules: int, groups: int) -> PackSpec:
     """Return a pack of the given size, 2 cells in parallel, numbers as in `ev_us06`."""
     return PackSpec(
         size=SizeSpec(
-            racks=racks, modules_per_rack=modules, groups_per_module=groups, cells_per_group=2
+            modules=(modules,) * racks, groups_per_module=groups, cells_per_group=2
         ),
         spread=SpreadSpec(capacity=0.01, resistance=0.03, initial_soc=0.004),
         wiring=WiringSpec(
             joint_ohm=0.2e-3, link_ohm=0.1e-3, rack_ohm=5e-3, bleed_ohm=33.0,
             contactor_ohm=0.5e-3, contactor_delay_s=0.03, precharge_ohm=100.0,
-            fuse_rating_A=60.0, fuse_melting_A2s=20e3, link_capacitance_F=500e-6,
+            contactor_break_A=1000.0, contactor_make_A=1000.0, fuse_rating_A=60.0,
+            fuse_least_A=90.0, fuse_melting_A2s=20e3, link_capacitance_F=500e-6,
             link_bleed_ohm=50e3, insulation_ohm=5e6,
         ),
         layout=LayoutSpec(columns=4, pitch_m=0.022),
@@ -86,7 +87,7 @@ def running_plant(racks: int, modules: int, groups: int) -> Plant:
             ramp_per_s=10.0, voltage_min_V=2.0 * modules * groups,
         )
     )  # fmt: skip
-    plant = Plant(spec, topology, EcmModel(params, topology.n_cells), converter, seed=1)
+    plant = Plant(spec, topology, EcmModel(params, topology.n_cell_slots), converter, seed=1)
     schema = Schema()
     plant.declare(schema)
     declare_overlay(schema, topology, 0)

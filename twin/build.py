@@ -76,6 +76,7 @@ def build(scenario: Scenario | str | Path) -> Engine:
         scenario.sensors.temperature,
         sensors,
         parts.plant.spec.wiring,
+        parts.topology,
     )
     injector.declare(schema)
     ledger = Ledger(parts.plant)
@@ -117,7 +118,9 @@ class Parts:
         self._stop_if_wrong()
         self.params: EcmParams = params
         self.pack = pack_map(scenario, params, self.topology, self.sensors)
-        model = self._try("cell.model", factories["cell_models"], params, self.topology.n_cells)
+        model = self._try(
+            "cell.model", factories["cell_models"], params, self.topology.n_cell_slots
+        )
         converter = self._try("pcs.use", factories["pcs"], pcs_spec(scenario))
         self.bms = self._try("bms.options", factories["bms"], self.pack, _options(scenario.bms))
         self.ems = self._try("ems.options", factories["ems"], self.pack, _options(scenario.ems))
@@ -224,7 +227,7 @@ def _settle(engine: Engine, scenario: Scenario) -> None:
 def watched(engine: Engine) -> dict[str, Any]:
     """Return the live arrays that a fault's trigger may watch, by path."""
     plant, view = engine.plant, engine.state.view("sensors")
-    found = {
+    found = {  # cells and groups by slot
         "truth/cell_voltage_V": plant.cells.voltage_V,
         "truth/cell_current_A": plant.cells.current_A,
         "truth/cell_soc": engine.ledger.soc,
@@ -259,8 +262,7 @@ def pack_spec(scenario: Scenario) -> PackSpec:
     inlet = thermal.coolant.inlet_temperature
     return PackSpec(
         size=SizeSpec(
-            racks=site.racks,
-            modules_per_rack=site.modules_per_rack,
+            modules=(site.modules_per_rack,) * site.racks,
             groups_per_module=site.groups_per_module,
             cells_per_group=site.cells_per_group,
         ),
@@ -277,7 +279,10 @@ def pack_spec(scenario: Scenario) -> PackSpec:
             contactor_ohm=wiring.contactor.resistance,
             contactor_delay_s=wiring.contactor.delay,
             precharge_ohm=wiring.precharge.resistance,
+            contactor_break_A=wiring.contactor.break_current,
+            contactor_make_A=wiring.contactor.make_current,
             fuse_rating_A=wiring.fuse.rating,
+            fuse_least_A=wiring.fuse.least_melting_current,
             fuse_melting_A2s=wiring.fuse.melting_i2t,
             link_capacitance_F=wiring.dc_link.capacitance,
             link_bleed_ohm=wiring.dc_link.bleed_resistance,

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 def axes(topology: Topology, sensors: Sensors) -> dict[str, Axis]:
     """Return the index axes of a run file, with the place of every entry (from 0)."""
-    modules = topology.n_modules // topology.n_racks
-    groups = topology.n_groups // topology.n_modules
+    groups = topology.groups_per_module
+    first_module = topology.rack_first_module
     group_of_cell, group = topology.cell_group, np.arange(topology.n_groups)
     at = topology.cell_group[sensors.temperature_cell]
 
     def places(g: Any) -> dict[str, Any]:
         return {
             "rack": topology.group_rack[g],
-            "module": topology.group_module[g] % modules,
+            "module": topology.group_module[g] - first_module[topology.group_rack[g]],
             "group": g % groups,
         }
 
@@ -88,26 +88,32 @@ def _channel(
 
 def _truth(engine: Engine) -> list[RecordedChannel]:
     plant = engine.plant
-    n = plant.topology.n_cells
+    cell, group = plant.topology.cell_slot, plant.topology.group_slot
     cells, net, heat = plant.cells, plant.network, plant.heat
     return [
-        _channel("truth/cell_voltage_V", cells.voltage_V[:n], "cell", "V", "terminal voltage"),
         _channel(
-            "truth/cell_current_A", cells.current_A[:n], "cell", "A",
-            "current through the cell, discharge positive",
-        ),
-        _channel("truth/cell_soc", engine.ledger.soc, "cell", text="state of charge"),
-        _channel("truth/cell_temperature_K", cells.temperature_K[:n], "cell", "K", "temperature"),
-        _channel(
-            "truth/cell_heat_W", cells.heat_W[:n], "cell", "W",
-            "heat released by the cell itself, its short and joint apart",
+            "truth/cell_voltage_V", cells.voltage_V, "cell", "V", "terminal voltage", cell
         ),
         _channel(
-            "truth/cell_validity", engine.ledger.validity, "cell", dtype="u1",
-            text="edge held: 1 soc beyond OCV, 2 temperature, 4 soc beyond resistances",
+            "truth/cell_current_A", cells.current_A, "cell", "A",
+            "current through the cell, discharge positive", cell,
+        ),
+        _channel("truth/cell_soc", engine.ledger.soc, "cell", "1", "state of charge", cell),
+        _channel(
+            "truth/cell_temperature_K", cells.temperature_K, "cell", "K", "temperature", cell
         ),
         _channel(
-            "truth/group_voltage_V", net.group_voltage_V, "group", "V", "voltage of the group"
+            "truth/cell_heat_W", cells.heat_W, "cell", "W",
+            "heat released by the cell itself, its short and joint apart", cell,
+        ),
+        _channel(
+            "truth/cell_validity", engine.ledger.validity, "cell", "1",
+            "edge held: 1 soc beyond OCV, 2 temperature, 4 soc beyond resistances", cell,
+            dtype="u1",
+        ),
+        _channel(
+            "truth/group_voltage_V", net.group_voltage_V, "group", "V", "voltage of the group",
+            group,
         ),
         _channel(
             "truth/rack_voltage_V", net.rack_voltage_V, "rack", "V",

@@ -123,7 +123,7 @@ class BmsPort:
         """Copy what is measured into the message."""
         m, sensors = self.measurements, self._sensors
         hand_over(
-            tick, sensors.value, sensors.valid, sensors.sampled_at, self._switch.position,
+            tick, sensors.value, sensors.valid, sensors.sampled_at, self._switch.feedback,
             self._switch.fuse_blown, self._value, self._valid, self._age_s, m.contactor_feedback,
             m.fuse_ok,
         )  # fmt: skip

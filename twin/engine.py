@@ -98,7 +98,7 @@ class Engine:
     def cell_soc(self) -> NDArray[np.float64]:
         """Return the true state of charge of every cell now, float64 (n_cells,)."""
         self.ledger.observe()
-        return self.ledger.soc.copy()
+        return self.ledger.soc[self.plant.topology.cell_slot]
 
     def tell_reasons(self, reasons: Mapping[int, str]) -> None:
         """Write what the codes of ``ems/reason`` mean, as soon as there is a new one."""
@@ -217,7 +217,7 @@ class Engine:
         plant, bms, ems = self.plant, self.bms_port.out, self.ems_port.out
         lost = self.ems_port.out.lost[0] or plant.pcs_view.lost[0]
         plant.switchgear.command(self._all_open if lost else bms.coil, tick)
-        plant.network.bleed[:] = bms.bleed
+        plant.network.bleed[plant.topology.group_slot] = bms.bleed
         plant.control.setpoint_W[0] = ems.power_W[0]
         plant.control.running[0] = ems.mode[0] in RUNNING
 
@@ -356,10 +356,13 @@ class Engine:
 def _places_of_truth(plant: Plant, sensors: Sensors, state: State) -> NDArray[np.int64]:
     """Return where in the state's buffer each sensor's true value sits, sensor by sensor."""
     net, heat, control = plant.network, plant.heat, plant.control
+    top = plant.topology
     inlet = np.repeat(state.places(control.inlet_K), plant.topology.n_racks)
     places = {
-        "group_voltage_V": state.places(net.group_voltage_V),
-        "temperature_K": state.places(plant.cells.temperature_K)[sensors.temperature_cell],
+        "group_voltage_V": state.places(net.group_voltage_V)[top.group_slot],
+        "temperature_K": state.places(plant.cells.temperature_K)[
+            top.cell_slot[sensors.temperature_cell]
+        ],
         "rack_current_A": state.places(net.rack_current_A),
         "rack_current_b_A": state.places(net.rack_current_A),
         "rack_voltage_V": state.places(net.rack_voltage_V),

@@ -17,6 +17,7 @@ from packs.overlay import CONTACTORS, STUCK_CLOSED, STUCK_OPEN
 from packs.sensors import Sensors
 from packs.spec import WiringSpec
 from packs.state import Schema
+from packs.topology import Topology
 from twin.scenarios.fault_sections import (
     ContactorStuck,
     CoolantLoss,
@@ -76,6 +77,7 @@ class FaultInjector:
         To turn places into indices.
     sensors : Sensors
     wiring : WiringSpec
+    topology : Topology
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class FaultInjector:
         thermistors: Thermistors,
         sensors: Sensors,
         wiring: WiringSpec,
+        topology: Topology,
     ) -> None:
         self.faults = faults
+        self._topology = topology
         self._site = site
         self._thermistors = thermistors
         self._sensors = sensors
@@ -104,6 +108,7 @@ class FaultInjector:
         """Take the views; `channels` are the live arrays that triggers may watch, by path."""
         self._view = view
         self._overlay = overlay
+        self._neutral = {name: array.copy() for name, array in vars(overlay).items()}
         self._injections = [
             Injection(
                 section=fault,
@@ -165,12 +170,8 @@ class FaultInjector:
 
     def _rewrite(self) -> None:
         overlay = self._overlay
-        overlay.cell_short_S[:] = 0.0
-        overlay.joint_extra_ohm[:] = 0.0
-        overlay.coolant_fraction[:] = 1.0
-        for name in ("contactor_stuck", "fuse_open", "sensor_stuck", "sensor_lost"):
-            getattr(overlay, name)[...] = 0
-        overlay.sensor_offset[:] = 0.0
+        for name, neutral in self._neutral.items():
+            getattr(overlay, name)[...] = neutral
         for k, injection in enumerate(self._injections):
             if self._view.active[k]:
                 injection.write(overlay)
@@ -178,24 +179,30 @@ class FaultInjector:
     def _place(self, at: Any, channel: str) -> int:
         name = channel.rpartition("/")[2]
         if name.startswith("cell_"):
-            return at.cell_index(self._site)
+            return self._cell(at)
+        if name.startswith("group_") and channel.startswith("truth/"):
+            return int(self._topology.group_slot[at.group_index(self._site)])
         if name.startswith("group_"):
             return at.group_index(self._site)
         if name.startswith("temperature"):
             return at.thermistor_index(self._site, self._thermistors)
         return at.rack_index()
 
+    def _cell(self, at: Any) -> int:
+        """Return the slot of a cell."""
+        return int(self._topology.cell_slot[at.cell_index(self._site)])
+
     def _writer(self, fault: Fault) -> Callable[[Any], None]:
         """Return what one fault writes on the overlay."""
         if isinstance(fault, InternalShort):
-            cell, conductance = fault.at.cell_index(self._site), 1.0 / fault.resistance
+            cell, conductance = self._cell(fault.at), 1.0 / fault.resistance
 
             def short(overlay: Any) -> None:
                 overlay.cell_short_S[cell] += conductance
 
             return short
         if isinstance(fault, JointResistance):
-            cell, extra = fault.at.cell_index(self._site), fault.resistance - self._wiring.joint_ohm
+            cell, extra = self._cell(fault.at), fault.resistance - self._wiring.joint_ohm
 
             def joint(overlay: Any) -> None:
                 overlay.joint_extra_ohm[cell] = extra

@@ -24,7 +24,7 @@ from packs.plant import Plant
 from packs.state import Schema
 from packs.stock import STORED, SUMS, TERMS, strike_balance, take_stock
 
-DIMENSIONLESS = ("residual", "heat_mismatch", "charge_residual")
+DIMENSIONLESS = ("residual", "heat_mismatch", "charge_residual", "network_residual")
 
 
 class Ledger:
@@ -32,25 +32,29 @@ class Ledger:
 
     Attributes
     ----------
+    soc, ocv_V, stored_J, validity : (n_cell_slots,)
+        Of the cells, as of the last `observe`, by slot.
     values : float64 (len(TERMS),)
         The terms as of the last `close`.
     """
 
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
-        n = plant.topology.n_cells
+        top = plant.topology
+        n = top.n_cell_slots
         self.soc = np.zeros(n)
         self.ocv_V = np.zeros(n)
         self.stored_J = np.zeros(n)
         self.validity = np.zeros(n, dtype=np.int64)
         self.values = np.zeros(len(TERMS))
         self._sums = np.zeros(len(SUMS))
-        self._plate_J_per_K = np.full(plant.topology.n_groups, plant.spec.thermal.plate_J_per_K)
+        self._cell_J_per_K = top.cell_used / plant.kelvin_per_J
+        self._plate_J_per_K = top.group_used * plant.spec.thermal.plate_J_per_K
 
     def declare(self, schema: Schema) -> None:
         """Declare what was stored at the start of the run."""
         schema.add("ledger", "start", (len(STORED),), unit="J")
-        schema.add("ledger", "start_charge_As", (self._plant.topology.n_cells,), unit="A*s")
+        schema.add("ledger", "start_charge_As", (self._plant.topology.n_cell_slots,), unit="A*s")
 
     def bind(self, view: Any) -> None:
         """Take the view."""
@@ -64,17 +68,16 @@ class Ledger:
         np.add(charge_As, low_As, out=self._view.start_charge_As)
 
     def close(self) -> None:
-        """Strike the balance now; the last two terms are the largest since the last row."""
+        """Strike the balance now; the last three terms are the largest since the last row."""
         self.observe()
         plant, flows, start = self._plant, self._plant.flows, self._view
         model, lanes = plant.model, plant.cells.lanes
         for k, name in enumerate(SUMS):
-            self._sums[k] = model.sum_field(lanes, name)
+            self._sums[k] = model.total(lanes, name)
         strike_balance(
             *self._holdings(), start.start, self._sums, flows.total, flows.low,
-            flows.throughput_J, plant.topology.cells_per_group, start.start_charge_As,
-            *self._charge(), flows.charge_As, flows.charge_low_As, flows.throughput_As,
-            flows.worst, self.values,
+            flows.throughput, plant.topology.cells_per_group, start.start_charge_As,
+            *self._charge(), flows.charge_As, flows.charge_low_As, flows.worst, self.values,
         )  # fmt: skip
 
     def begin_row(self) -> None:
@@ -91,13 +94,13 @@ class Ledger:
             self._plant.cells.lanes, self.soc, self.ocv_V, self.stored_J, self.validity
         )
 
-    def _holdings(self) -> tuple[Any, Any, Any, Any, Any, float, float]:
+    def _holdings(self) -> tuple[Any, Any, Any, Any, Any, Any, float, float]:
         """Return what `take_stock` counts."""
         plant = self._plant
         link_V = float(plant.network.bus[0])
         return (
-            self.stored_J, plant.cell_J_per_K, plant.cells.temperature_K, self._plate_J_per_K,
-            plant.heat.plate_K, plant.spec.initial_temperature_K,
+            self.stored_J, plant.topology.cell_used, self._cell_J_per_K, plant.cells.temperature_K,
+            self._plate_J_per_K, plant.heat.plate_K, plant.spec.initial_temperature_K,
             0.5 * plant.spec.wiring.link_capacitance_F * link_V**2,
         )  # fmt: skip
 

@@ -6,17 +6,31 @@ from packs.plant import Notice
 from packs.topology import Topology
 from twin.runfiles.layout import Event
 
-REPEATING = ("power_infeasible", "pcs_overvoltage")
+REPEATING = ("power_infeasible", "pcs_overvoltage", "no_source")
 """Notices of the plant that may come with every step."""
 NOTICE_PAUSE_TICKS = 60_000
 """They are told again only after they have been away for so long [ms]."""
 TEXTS = {
-    "table_range": "{value:.0f} cells are beyond their tables in soc or temperature, the first is "
-    "{where}; edge values hold",
+    "table_range": "{value:.0f} beyond the tables of soc or temperature (cells; the first is {where}); "
+    "edge values hold",
     "power_infeasible": "the bus cannot give {value:.0f} W; the PCS tripped",
     "pcs_overvoltage": "the bus rose above {limit:.0f} V while charging; the PCS tripped",
+    "no_source": "no rack is on the bus to give {value:.0f} W; the PCS tripped",
+    "inrush": "{where} closed onto a bus {limit:.1f} V away: {value:.0f} A for a moment",
+    "contactor_welded_minus": "the minus contactor of {where} welded at {value:.0f} A",
+    "contactor_welded_precharge": "the precharge contactor of {where} welded at {value:.0f} A",
+    "contactor_welded_plus": "the plus contactor of {where} welded at {value:.0f} A",
+    "string_cut": "no cell of {where} is connected: its string carries no current",
     "fuse_blown": "the fuse of {where} blew at {value:.0f} A (rated {limit:.0f} A)",
 }
+
+
+GONE = {
+    "table_range": "every cell is inside its tables again",
+    "string_cut": "the string of {where} is whole again",
+}
+"""Texts of notices whose value 0 says that it is over."""
+GRAVE = ("fuse_blown", "string_cut")
 
 
 def event_of(topology: Topology, tick: int, notice: Notice) -> Event:
@@ -32,15 +46,17 @@ def event_of(topology: Topology, tick: int, notice: Notice) -> Event:
     where = "site"
     if notice.scope == "rack":
         where = f"rack {notice.component + 1}"
+    elif notice.scope == "group":
+        where = topology.group_name(notice.component)
     elif notice.component >= 0:
         where = topology.cell_name(notice.component)
-    gone = notice.code == "table_range" and notice.value == 0.0
-    text = "every cell is inside its tables again" if gone else TEXTS[notice.code]
+    gone = notice.code in GONE and notice.value == 0.0
+    text = GONE[notice.code] if gone else TEXTS[notice.code]
     return Event(
         time_s=tick / 1000.0,
         source="plant",
         code=notice.code,
-        severity="open" if notice.code == "fuse_blown" else "warning",
+        severity="open" if notice.code in GRAVE or "welded" in notice.code else "warning",
         transition="went" if gone else "came",
         component=where,
         value=notice.value,

@@ -31,9 +31,9 @@ wiring:
   link_resistance: "0.1 mohm"
   rack_resistance: "5 mohm"
   bleed_resistance: "33 ohm"
-  contactor: {resistance: "0.5 mohm", delay: "30 ms"}
+  contactor: {resistance: "0.5 mohm", delay: "30 ms", break_current: "1 kA", make_current: "1 kA"}
   precharge: {resistance: "10 ohm"}
-  fuse: {rating: "60 A", melting_i2t: "20000 A^2*s"}
+  fuse: {rating: "60 A", least_melting_current: "96 A", melting_i2t: "20000 A^2*s"}
   dc_link: {capacitance: "20 mF", bleed_resistance: "1 kohm"}
 layout: {columns: 2, pitch: "22 mm"}
 thermal:

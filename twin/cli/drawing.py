@@ -32,7 +32,7 @@ def pack_facts(engine: Engine, scenario: Scenario) -> dict[str, Any]:
     top = engine.plant.topology
     model: Any = engine.plant.model
     params = model.params
-    in_series = top.n_groups // top.n_racks
+    in_series = int(np.diff(top.rack_first_group).max())
     nominal_V = float(np.trapezoid(params.ocv_V, params.ocv_soc))  # mean over the rated window
     charge_Ah = params.capacity_As / 3600.0 * top.cells_per_group * top.n_racks
     neighbours = np.bincount(np.concatenate([top.edge_a, top.edge_b]), minlength=top.n_cells)
@@ -42,7 +42,7 @@ def pack_facts(engine: Engine, scenario: Scenario) -> dict[str, Any]:
         "cells": top.n_cells,
         "racks": top.n_racks,
         "modules_per_rack": top.n_modules // top.n_racks,
-        "groups_per_module": top.n_groups // top.n_modules,
+        "groups_per_module": top.groups_per_module,
         "cells_per_group": top.cells_per_group,
         "groups_in_series": in_series,
         "cell": params.name,

@@ -85,7 +85,7 @@ def _wrap(topology: Any) -> tuple[int, int]:
 def _write_head(figure: Figure, engine: Any, total: float) -> None:
     topology, spec, params = engine.plant.topology, engine.plant.spec, engine.plant.model.params
     modules = topology.n_modules // topology.n_racks
-    groups = topology.n_groups // topology.n_modules
+    groups = topology.groups_per_module
     series, p = modules * groups, topology.cells_per_group
     n_sensors = len(engine.sensors.temperature_cell)
     thermal = spec.thermal

@@ -101,10 +101,12 @@ class Cell(Section):
 
 
 class Contactor(Section):
-    """One contactor of a rack."""
+    """One contactor of a rack; above what it can break or make, it welds."""
 
     resistance: units.OhmsOrZero
     delay: units.SecondsOrZero
+    break_current: units.Amperes
+    make_current: units.Amperes
 
 
 class Precharge(Section):
@@ -114,9 +116,10 @@ class Precharge(Section):
 
 
 class Fuse(Section):
-    """The fuse of a rack."""
+    """The fuse of a rack: `melting_i2t` of a short pulse, and the smallest current that melts it."""
 
     rating: units.Amperes
+    least_melting_current: units.Amperes
     melting_i2t: units.AmpereSquaredSeconds
 
 

@@ -1,0 +1,112 @@
+"""All currents of the site in one step: groups reduced, racks and bus solved, currents spread."""
+
+from __future__ import annotations
+
+from cell_models.jit import inlined, kernel
+from packs.groups import (
+    BLED,
+    JOINED,
+    LARGEST,
+    LINKED,
+    MISS,
+    RAILED,
+    SHORTED,
+    SHUNTED,
+    SUM_EMF,
+    SUM_OHM,
+    SUM_OPEN,
+    WIDTH,
+    close_groups,
+    group_voltages,
+    note_misses,
+    reduce_cells,
+    spread_cells,
+)
+from packs.network import (
+    BLEED_W,
+    EXTERNAL_W,
+    JOINT_W,
+    LARGEST_A,
+    LINK_W,
+    RAIL_W,
+    RESIDUAL_A,
+    SHORT_W,
+    reduce_rack,
+    solve_bus,
+    spread_rack,
+)
+
+
+@inlined
+def lane_sum(lanes, at):
+    """Add up 32 lanes, always in the same order."""
+    total = 0.0
+    for lane in range(WIDTH):
+        total += lanes[at + lane]
+    return total
+
+
+@inlined
+def lane_max(lanes, at):
+    """Give the largest of 32 lanes."""
+    largest = 0.0
+    for lane in range(WIDTH):
+        largest = max(largest, lanes[at + lane])
+    return largest
+
+
+@inlined
+def reduce_one_rack(rack, racks, rack_sums):
+    """Reduce a rack whose groups are in `rack_sums`, and empty that."""
+    racks.emf_V[rack] = lane_sum(rack_sums, SUM_EMF)
+    racks.r_ohm[rack] = lane_sum(rack_sums, SUM_OHM)
+    racks.n_open[rack] = lane_sum(rack_sums, SUM_OPEN)
+    rack_sums[:] = 0.0
+    reduce_rack(rack, racks)
+
+
+@kernel
+def reduce_site(wire, cells, groups, racks, site):
+    """Reduce every rack to what the bus sees of it."""
+    for rack in range(len(racks.emf_V)):
+        for block in range(racks.first_block[rack], racks.first_block[rack + 1]):
+            reduce_cells(block, wire, cells, groups)
+            close_groups(block, wire, groups, site.rack_sums)
+        reduce_one_rack(rack, racks, site.rack_sums)
+
+
+@kernel
+def meet_demand(kind, demand, companion_S, link_V, link_bleed_S, short_S, racks, site):
+    """Solve the bus; return its status (`packs.network.solve_bus`)."""
+    return solve_bus(
+        kind, demand, site.limits, companion_S, link_V, link_bleed_S, short_S, racks.bus_S,
+        racks.bus_A, racks.switch_A, site.bus,
+    )  # fmt: skip
+
+
+@kernel
+def spread_site(bus_short_S, wire, cells, groups, racks, site):
+    """Give every cell its current and voltage, and add up losses."""
+    site.sums[:] = 0.0
+    site.losses[:] = 0.0
+    for rack in range(len(racks.emf_V)):
+        spread_rack(rack, site.bus[0], racks, site.losses)
+        for block in range(racks.first_block[rack], racks.first_block[rack + 1]):
+            group_voltages(block, wire, groups, racks.current_A[rack], racks.gap_V[rack], site.sums)
+            spread_cells(block, wire, cells, groups, site.sums)
+            note_misses(block, groups, site.sums)
+    close_sums(bus_short_S, site)
+
+
+@inlined
+def close_sums(bus_short_S, site):
+    """Turn the lanes of `sums` into losses and the residual of the current law."""
+    sums, losses, bus = site.sums, site.losses, site.bus
+    losses[SHORT_W] = lane_sum(sums, SHORTED)
+    losses[JOINT_W] = lane_sum(sums, JOINED)
+    losses[BLEED_W] = lane_sum(sums, BLED)
+    losses[LINK_W] = lane_sum(sums, LINKED)
+    losses[RAIL_W] = lane_sum(sums, RAILED)
+    losses[EXTERNAL_W] += lane_sum(sums, SHUNTED) + bus_short_S * bus[0] * bus[0]
+    bus[RESIDUAL_A] = max(bus[RESIDUAL_A], lane_max(sums, MISS))
+    bus[LARGEST_A] = max(bus[LARGEST_A], lane_max(sums, LARGEST))

@@ -1,0 +1,172 @@
+"""Groups of parallel cells, 32 of them side by side: reduced to one source each, and spread back.
+
+Cells are numbered by *slot*: a block holds the cells of one place in 32 groups, lane by lane, and
+the blocks of all places of the same 32 groups follow each other (`packs.topology`). So every loop
+here runs over the 32 lanes of one block, and is vectorised. Spare lanes, which fill the last block
+of a rack, hold open cells and carry nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cell_models.contract import LANES
+from cell_models.jit import inlined
+from packs.network import branch
+
+_U = np.uint64
+WIDTH = _U(LANES)
+
+SUM_EMF, SUM_OHM, SUM_OPEN = _U(0), _U(LANES), _U(2 * LANES)
+"""Lanes of `rack_sums`: emf, resistance with links, groups in which no cell is connected."""
+N_RACK_SUMS = 3
+
+SHORTED, JOINED, BLED, LINKED, SHUNTED, RAILED, THROUGH_W, THROUGH_A, MISS, LARGEST, SPLIT = (
+    _U(k * LANES) for k in range(11)
+)
+"""Lanes of `sums`: losses in cell shorts, joints, bleeds, links, group shorts and rails [W]; |i v|
+[W] and |i| [A] of the cells; largest miss of the current law and largest cell current [A]; largest
+miss of a cell's own line [V]."""
+N_SUMS = 11
+
+
+@inlined
+def reduce_cells(block, wire, cells, groups):
+    """Add up the Norton equivalents of the cells of 32 groups: conductance, short-circuit current.
+
+    Parameters
+    ----------
+    block : uint64
+        Of groups.
+    wire : Wire
+    cells : CellArrays
+        `weight` is written: `packs.network.branch`, for the way back.
+    groups : GroupArrays
+        `cells_S` and `cells_A` are written.
+    """
+    g = block * WIDTH
+    for place in range(wire.p):
+        first = (block * wire.p + place) * WIDTH
+        for lane in range(WIDTH):
+            c, k = first + lane, g + lane
+            opened = cells.is_open[c] + cells.is_broken[c]
+            joint = wire.joint_ohm + cells.joint_extra_ohm[c]
+            w, part = branch(cells.r_ohm[c], cells.short_S[c], joint, opened)
+            cells.weight[c] = w
+            own_S = part * w if opened == 0.0 else 0.0
+            own_A = cells.emf_V[c] * w if opened == 0.0 else 0.0
+            groups.cells_S[k] = own_S + (groups.cells_S[k] if place > _U(0) else 0.0)
+            groups.cells_A[k] = own_A + (groups.cells_A[k] if place > _U(0) else 0.0)
+
+
+@inlined
+def close_groups(block, wire, groups, rack_sums):
+    """Give 32 groups with their shunts as sources in series, and add them to their rack.
+
+    `groups.emf_V` and `groups.r_ohm` are written, both zero where no cell is connected and nothing
+    shunts; `rack_sums` float64 (N_RACK_SUMS * 32,) is added to.
+    """
+    g = block * WIDTH
+    for lane in range(WIDTH):
+        k = g + lane
+        total = groups.cells_S[k] + groups.bleed_S[k] + groups.short_S[k]
+        connected = total > 0.0
+        r = 1.0 / total if connected else 0.0
+        emf = groups.cells_A[k] * r
+        link = (wire.link_ohm + groups.link_extra_ohm[k]) * groups.used[k]
+        groups.emf_V[k] = emf
+        groups.r_ohm[k] = r
+        rack_sums[SUM_EMF + lane] += emf
+        rack_sums[SUM_OHM + lane] += r + link
+        rack_sums[SUM_OPEN + lane] += 0.0 if connected else groups.used[k]
+
+
+@inlined
+def group_voltages(block, wire, groups, i_rack, gap_V, sums):
+    """Write the voltages of 32 groups and the current that leaves their cells.
+
+    Parameters
+    ----------
+    i_rack, gap_V : float
+        String current, and the voltage of a group in which no cell is connected.
+    """
+    g = block * WIDTH
+    for lane in range(WIDTH):
+        k = g + lane
+        i = i_rack * groups.used[k]
+        r = groups.r_ohm[k]
+        v = groups.emf_V[k] - r * i if r > 0.0 else gap_V * groups.used[k]
+        bled, shunted = groups.bleed_S[k] * v, groups.short_S[k] * v
+        linked = (wire.link_ohm + groups.link_extra_ohm[k]) * i * i
+        groups.voltage_V[k] = v
+        groups.out_A[k] = i + (bled + shunted)
+        groups.link_W[k] = linked
+        sums[BLED + lane] += bled * v
+        sums[SHUNTED + lane] += shunted * v
+        sums[LINKED + lane] += linked
+
+
+@inlined
+def spread_cells(block, wire, cells, groups, sums):
+    """Give every cell of 32 groups its current and voltage.
+
+    The last cell of a group takes what the others leave of the group's current: it is its own to
+    the rounding of the group's voltage times its conductance, and Kirchhoff's law holds to the last
+    digit of the currents. Where the last cell is open, what is left shows as a miss.
+
+    `cells.current_A`, `cells.voltage_V` (at the terminals) and `cells.extra_W` (heat of the short
+    and the joint, which both sit at the cell) are written.
+    """
+    g = block * WIDTH
+    last = wire.p - _U(1)
+    for place in range(wire.p):
+        first = (block * wire.p + place) * WIDTH
+        for lane in range(WIDTH):
+            c, k = first + lane, g + lane
+            opened = cells.is_open[c] + cells.is_broken[c]
+            joint = wire.joint_ohm + cells.joint_extra_ohm[c]
+            emf, r, short = cells.emf_V[c], cells.r_ohm[c], cells.short_S[c]
+            left = groups.left_A[k] if place > _U(0) else groups.out_A[k]
+            line = cells.weight[c] * (emf - (1.0 + r * short) * groups.voltage_V[k])
+            v = groups.voltage_V[k] + joint * line if opened == 0.0 else emf * cells.weight[c]
+            i = (line if place < last else left) if opened == 0.0 else 0.0
+            shunted = short * v
+            own = i + shunted
+            groups.left_A[k] = left - i
+            groups.shorted_A[k] = shunted + (groups.shorted_A[k] if place > _U(0) else 0.0)
+            cells.voltage_V[c] = v
+            cells.current_A[c] = own
+            short_W, joint_W = shunted * v, joint * i * i
+            cells.extra_W[c] = short_W + joint_W
+            sums[SHORTED + lane] += short_W
+            sums[JOINED + lane] += joint_W
+            sums[THROUGH_W + lane] += abs(own * v)
+            size, miss = abs(own), abs(emf - r * own - v)
+            sums[THROUGH_A + lane] += size
+            sums[LARGEST + lane] = size if size > sums[LARGEST + lane] else sums[LARGEST + lane]
+            sums[SPLIT + lane] = miss if miss > sums[SPLIT + lane] else sums[SPLIT + lane]
+
+
+@inlined
+def note_misses(block, groups, sums):
+    """Note by how much 32 groups miss the current law."""
+    for lane in range(WIDTH):
+        miss = abs(groups.left_A[block * WIDTH + lane])
+        sums[MISS + lane] = miss if miss > sums[MISS + lane] else sums[MISS + lane]
+
+
+@inlined
+def book_charge(block, h, groups):
+    """Add the charge that left the cells of 32 groups in a step: by their joints, by their shorts.
+
+    It comes from the network's currents, not from the cells': held against the cells' states it
+    audits both.
+    """
+    for lane in range(WIDTH):
+        k = block * WIDTH + lane
+        amount = (groups.out_A[k] + groups.shorted_A[k]) * h
+        before = groups.charge_As[k]
+        high = before + amount
+        back = high - before
+        groups.charge_low_As[k] += (before - (high - back)) + (amount - back)
+        groups.charge_As[k] = high
