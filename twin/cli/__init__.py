@@ -3,7 +3,8 @@
     app        all commands, what an error becomes, exit codes
     screen     the two consoles, JSON, problems, the saved traceback
     running    run, fork
-    closing    the table at the end of a run
+    closing    the tables at the end of a run
+    warming    warmup
     scenarios  check, show, examples, new, schema
     drawing    what `show` says about a pack
     reading    inspect, report, compare
