@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twin.answer_key import answer_key
 from twin.build import build
@@ -18,6 +18,9 @@ from twin.engine import Engine, StepError
 from twin.runfiles.layout import DiskFull
 from twin.runfiles.recorder import Recorder
 from twin.scenarios.scenario import Scenario
+
+if TYPE_CHECKING:
+    from twin.pacing import Pacer
 
 DONE, IMPOSSIBLE, STOPPED, DEFECT, INTERRUPTED = 0, 3, 4, 70, 130
 """Exit codes of a run; see the README."""
@@ -106,7 +109,12 @@ def _plant_facts(engine: Engine) -> dict[str, Any]:
     }
 
 
-def run(engine: Engine, until: int | None = None, progress: Progress | None = None) -> Outcome:
+def run(
+    engine: Engine,
+    until: int | None = None,
+    progress: Progress | None = None,
+    pacer: Pacer | None = None,
+) -> Outcome:
     """Run an engine to the end, or to what stops it; the file is closed whatever happens.
 
     Parameters
@@ -116,6 +124,8 @@ def run(engine: Engine, until: int | None = None, progress: Progress | None = No
         Tick to stop at [ms].
     progress : callable, optional
         Called with the tick now and then.
+    pacer : Pacer, optional
+        Keeps wall-clock time; its figures go to the file's attribute ``pacing``.
 
     Returns
     -------
@@ -124,7 +134,10 @@ def run(engine: Engine, until: int | None = None, progress: Progress | None = No
     """
     outcome = Outcome(DEFECT, "defect")
     try:
-        engine.run(until, progress)
+        if pacer is None:
+            engine.run(until, progress)
+        else:
+            pacer.run(engine, until, progress)
         outcome = Outcome(DONE, "done")
     except StepError as error:
         outcome = Outcome(IMPOSSIBLE, f"impossible state: {error}")
@@ -133,9 +146,9 @@ def run(engine: Engine, until: int | None = None, progress: Progress | None = No
     except KeyboardInterrupt:
         outcome = Outcome(INTERRUPTED, f"interrupted at {engine.tick / 1000.0:g} s")
     finally:
-        attributes = {
-            "end": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        attributes: dict[str, Any] = {"end": datetime.now(UTC).isoformat(timespec="seconds")}
+        if pacer is not None:
+            attributes["pacing"] = pacer.summary()
         engine.recorder.close(outcome.reason, outcome.code, attributes)
     return outcome
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from twin.cli.screen import duration, facts, say, stdout
+from twin.cli.screen import duration, facts, grid, say, stdout, times
 from twin.runfiles.layout import BEYOND, counted
 
 ZERO_CELSIUS_K = 273.15
@@ -14,7 +14,43 @@ ZERO_CELSIUS_K = 273.15
 def show_closing(found: dict[str, Any]) -> None:
     """Print how a run ended and what to type next."""
     stdout().print(facts(closing_rows(found)))
+    if "pacing" in found:
+        _show_lateness(found["pacing"])
     say(f"Next:  twin report {found['file']}")
+
+
+def _show_lateness(pacing: dict[str, Any]) -> None:
+    """Print how late the steps of a paced run started, and how many deadlines were missed."""
+    late = {name: _short(value) for name, value in pacing["lateness_s"].items()}
+    names = ("median", "p99", "p99.9", "max", "longest step", "missed deadlines")
+    steps = counted(pacing["steps"], "step")
+    table = grid(*names, title=f"How late steps started: {steps} of {_short(pacing['period_s'])}")
+    for column in table.columns:
+        column.justify = "right"
+    table.add_row(
+        *late.values(),
+        _short(pacing["longest_step_s"]),
+        f"{pacing['missed']:,} ({100.0 * pacing['missed_share']:.3g} %)",
+    )
+    stdout().print(table)
+
+
+def paced(pacing: dict[str, Any]) -> str:
+    """Return the same in a sentence."""
+    late, steps = pacing["lateness_s"], counted(pacing["steps"], "deadline")
+    return (
+        f"{pacing['pace']:g} × real time, starts late by {_short(late['median'])} (median) to "
+        f"{_short(late['max'])}, {pacing['missed']:,} of {steps} missed"
+    )
+
+
+def _short(seconds: float | None) -> str:
+    """Return a time in µs, ms or s."""
+    if seconds is None:
+        return "-"
+    if seconds < 1e-3:
+        return f"{1e6 * seconds:.3g} µs"
+    return f"{1e3 * seconds:.3g} ms" if seconds < 1.0 else f"{seconds:,.4g} s"
 
 
 def closing_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -54,7 +90,7 @@ def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
             (
                 f"{duration(round(found['wall_s'], 1))}, of which "
                 f"{duration(round(found['run_s'], 1))} running at "
-                f"{found['times_real_time']:,.0f} × real time"
+                f"{times(found['times_real_time'])} × real time"
             ),
         )
     yield "file", found["file"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator
@@ -52,6 +53,10 @@ def _origin(run: Run) -> Iterator[tuple[str, str]]:
     if "parent" in about:
         yield "forked from", f"{about['parent']} at {duration(float(about['fork_s']))}"
     yield "created", str(about.get("created", "?"))
+    if "pacing" in about:
+        from twin.cli.closing import paced
+
+        yield "paced", paced(json.loads(about["pacing"]))
     yield "pack", ", ".join(f"{a.size} × {a.name}" for a in run.axes.values())
     stored = [time_s for time_s, _ in run.checkpoints]
     if stored:

@@ -7,16 +7,27 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twin.cli.screen import JsonFlag, UserError, complain, duration, read_time, say_json, stderr
+from twin.cli.screen import (
+    JsonFlag,
+    UserError,
+    complain,
+    duration,
+    read_time,
+    say_json,
+    stderr,
+    times,
+)
 
 if TYPE_CHECKING:
     from twin.engine import Engine
+    from twin.pacing import Pacer
+    from twin.scenarios.scenario import Scenario
     from twin.session import Outcome
 
 PANEL = "Run"
@@ -24,6 +35,8 @@ INTERRUPTED = 130
 TERMINATED = "stopped from outside (SIGTERM)"
 BAR_PERIOD_S = 0.2
 """Wall time between two drawings of the progress bar: no thread, so no time taken from the run."""
+DRAWN_NS = 20_000_000
+"""Shortest period [ns] of a paced run with a progress bar: to draw it takes a few ms."""
 
 Overrides = Annotated[
     list[str] | None,
@@ -55,21 +68,52 @@ def run(
     force: Force = False,
     overrides: Overrides = None,
     until: Until = None,
+    pace: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Keep wall-clock time: 1 is real time, 2 twice as fast."),
+    ] = None,
     as_json: JsonFlag = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a scenario and record it."""
     begin = time.monotonic()
+    if pace is not None:
+        _check_pace(pace)
     from twin.scenarios.load import load_scenario
 
     loaded = load_scenario(scenario, overrides or ())
     end = None if until is None else _end(until, loaded.step, loaded.duration)
     path = Path(f"{loaded.name}.h5") if output is None else output
     check_output(path, force, (Path(scenario), "the scenario"))
+    pacer = None
+    if pace is not None:  # before there is a file: kernels may have to be compiled
+        pacer = _ready_to_pace(loaded, pace, _is_watched(quiet, as_json))
     from twin.session import start_run
 
     engine = start_run(loaded, path, force=force)
-    _finish(engine, path, end, as_json, quiet, begin)
+    _finish(engine, path, end, as_json, quiet, begin, pacer)
+
+
+def _check_pace(pace: float) -> None:
+    from twin.pacing import check_pace
+
+    try:
+        check_pace(pace)
+    except ValueError as error:
+        raise UserError(f"--pace {pace:g}: {error}") from None
+
+
+def _ready_to_pace(scenario: Scenario, pace: float, watched: bool) -> Pacer:
+    """Return what keeps the pace, with every kernel in memory so that no step waits for one."""
+    from twin.pacing import Pacer
+    from twin.scenarios.units import ticks
+    from twin.warmup import rehearse
+
+    if watched:
+        complain("loading kernels …", style="dim")
+    with suppress(Exception):  # what is wrong, the run itself will tell, and keep its file
+        rehearse(scenario)
+    return Pacer(pace, ticks(scenario.step))
 
 
 def fork(
@@ -142,7 +186,13 @@ def check_output(path: Path, force: bool, source: tuple[Path, str]) -> None:
 
 
 def _finish(
-    engine: Engine, path: Path, end: int | None, as_json: bool, quiet: bool, begin: float
+    engine: Engine,
+    path: Path,
+    end: int | None,
+    as_json: bool,
+    quiet: bool,
+    begin: float,
+    pacer: Pacer | None = None,
 ) -> None:
     """Run to the end, say how it went, and exit with the run's code."""
     from twin.session import STOPPED, Outcome
@@ -150,8 +200,9 @@ def _finish(
 
     first, started = engine.tick, time.monotonic()
     last = engine.clock.end if end is None else end
+    drawn = _is_watched(quiet, as_json) and (pacer is None or pacer.period_ns >= DRAWN_NS)
     with (
-        _progress(first, last, _is_watched(quiet, as_json)) as bar,
+        _progress(first, last, drawn) as bar,
         _gentle_interrupt() as interrupted,
     ):
 
@@ -162,11 +213,13 @@ def _finish(
             if interrupted():
                 raise KeyboardInterrupt
 
-        outcome = run_session(engine, end, look)
+        outcome = run_session(engine, end, look, pacer)
         if outcome.code == INTERRUPTED and interrupted() == signal.SIGTERM:
             outcome = Outcome(STOPPED, f"{TERMINATED} at {engine.tick / 1000.0:g} s")
     run_s = max(time.monotonic() - started, 1e-9)
     facts = _facts(engine, path, outcome, run_s, time.monotonic() - begin, first)
+    if pacer is not None:
+        facts["pacing"] = pacer.summary()
     if as_json:
         say_json(facts)
     elif not quiet:
@@ -242,12 +295,12 @@ def _progress(first: int, last: int, show: bool) -> Iterator[Callable[[int], Non
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.percentage:3.0f} %  {task.fields[speed]:,.0f} × real time"),
+        TextColumn("{task.percentage:3.0f} %  {task.fields[speed]} × real time"),
         TimeRemainingColumn(compact=True),
     )
     total, started = duration(last / 1000.0), time.monotonic()
     with Progress(*columns, console=stderr(), auto_refresh=False, transient=True) as bars:
-        task = bars.add_task(f"0 s of {total}", total=last - first, speed=0.0)
+        task = bars.add_task(f"0 s of {total}", total=last - first, speed="0")
         drawn = 0.0
 
         def draw(tick: int) -> None:
@@ -256,7 +309,7 @@ def _progress(first: int, last: int, show: bool) -> Iterator[Callable[[int], Non
             if now - drawn < BAR_PERIOD_S:
                 return
             drawn = now
-            speed = (tick - first) / 1000.0 / max(now - started, 1e-9)
+            speed = times((tick - first) / 1000.0 / max(now - started, 1e-9))
             text = f"{duration(tick // 1000)} of {total}"
             bars.update(task, completed=tick - first, description=text, speed=speed)
             bars.refresh()

@@ -132,6 +132,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h" + (f" {whole % 3600 // 60:02d} min" if whole % 3600 >= 60 else "")
 
 
+def times(factor: float) -> str:
+    """Return how many times faster: ``1,250``, ``12``, ``0.5``."""
+    return f"{factor:,.0f}" if factor >= 10.0 else f"{factor:.2g}"
+
+
 def read_time(option: str, text: str) -> int:
     """Return a time given on the command line, in ticks of 1 ms.
 
