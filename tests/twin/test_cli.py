@@ -271,12 +271,14 @@ def test_a_wrong_plug_in_fails_with_its_reasons(folder: Path, twin: Twin) -> Non
 
 def test_examples_are_listed_shown_and_copied(folder: Path, twin: Twin) -> None:
     names = [e["name"] for e in json.loads(twin("examples", "--json").stdout)]
-    assert {"ev_us06", "ev_us06_short", "site_day"} <= set(names)
+    assert {"ev_us06", "ev_us06_short", "site_day", "gym_env"} <= set(names)
     twin("examples", "ev_us06", "-o", "copies")
     copied = (folder / "copies" / "ev_us06.yaml").read_text()
     assert twin("examples", "ev_us06").stdout == copied
     twin("examples", "ev_us06", "-o", "copies", code=2)
     twin("examples", "ev_us07", code=2)
+    twin("examples", "gym_env", "-o", "copies")
+    assert "class PackEnv" in (folder / "copies" / "gym_env.py").read_text()
 
 
 def test_the_pack_is_shown_with_its_sensors(folder: Path, twin: Twin) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOOK, MAKE = "Look", "Make"
 DRAWINGS = (".png", ".svg", ".pdf")
+PYTHON_EXAMPLES = {"gym_env": "a pack as a Gymnasium environment, for an agent in place of the EMS"}
+"""Shipped beside the scenarios, to be copied."""
 
 ScenarioName = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of an example.")
@@ -106,42 +108,53 @@ def examples(
     force: Force = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """List the shipped scenarios, show one, or copy one."""
+    """List the shipped examples, show one, or copy one."""
     from twin.scenarios.load import example_names, example_path, load_scenario
 
-    names = example_names()
+    names = [*example_names(), *PYTHON_EXAMPLES]
     if name is None:
         if output is not None:
             raise UserError("-o: name the example to copy, as in `twin examples ev_us06 -o .`")
-        loaded = [load_scenario(example_path(n)) for n in names]
+        loaded = [load_scenario(example_path(n)) for n in example_names()]
         _list_examples(loaded, as_json)
         return
     if name not in names:
         raise UserError(f"there is no example {name!r}; there are {', '.join(names)}")
-    text = example_path(name).read_text(encoding="utf-8")
+    is_python = name in PYTHON_EXAMPLES
+    file = f"{name}.py" if is_python else f"{name}.yaml"
+    text = _shipped("examples", file)
     if output is None:
         if as_json:
             say_json({"name": name, "text": text})
         else:
             typer.echo(text, nl=False)
         return
-    path = _write(output / f"{name}.yaml", text, force)
+    path = _write(output / file, text, force)
     say(f"Wrote {path}")
-    say(f"Next:  twin run {path}")
+    say(f"Next:  from {name} import …" if is_python else f"Next:  twin run {path}")
 
 
 def _list_examples(loaded: list[Scenario], as_json: bool) -> None:
     cells = [s.site.n_modules * s.site.groups_per_module * s.site.cells_per_group for s in loaded]
     if as_json:
         rows = [
-            {"name": s.name, "description": s.description, "cells": n, "duration_s": s.duration}
+            {
+                "name": s.name, "description": s.description, "kind": "scenario", "cells": n,
+                "duration_s": s.duration,
+            }
             for s, n in zip(loaded, cells, strict=True)
+        ]  # fmt: skip
+        python = [
+            {"name": name, "description": what, "kind": "python"}
+            for name, what in PYTHON_EXAMPLES.items()
         ]
-        say_json(rows)
+        say_json([*rows, *python])
         return
     table = grid("name", "cells", "duration", "what")
     for s, n in zip(loaded, cells, strict=True):
         table.add_row(s.name, f"{n:,}", duration(s.duration), s.description)
+    for name, what in PYTHON_EXAMPLES.items():
+        table.add_row(name, "", "", f"Python: {what}")
     stdout().print(table)
     say("Next:  twin run ev_us06_short -o demo.h5    or    twin examples NAME -o .")
 
@@ -164,16 +177,16 @@ def new(
         _new_plug_in(kind, name, force)
 
 
-def _template(name: str) -> str:
+def _shipped(folder: str, name: str) -> str:
     import importlib.resources
 
-    return (importlib.resources.files("twin") / "templates" / name).read_text(encoding="utf-8")
+    return (importlib.resources.files("twin") / folder / name).read_text(encoding="utf-8")
 
 
 def _new_scenario(name: str, force: bool) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise UserError(f"{name!r} is no name for a scenario: use letters, digits, '_', '-', '.'")
-    text = _template("scenario.yaml").replace("name: my_scenario", f"name: {name}")
+    text = _shipped("templates", "scenario.yaml").replace("name: my_scenario", f"name: {name}")
     for command in ("check", "run"):
         text = text.replace(f"twin {command} FILE", f"twin {command} {name}.yaml")
     path = _write(Path(f"{name}.yaml"), text, force)
@@ -191,7 +204,11 @@ def _new_plug_in(kind: str, name: str, force: bool) -> None:
         raise UserError(f"a Python module {name!r} exists already; choose another name")
     template_class = f"My{kind.capitalize()}"
     words = "".join(word[:1].upper() + word[1:] for word in name.split("_"))
-    text = _template(f"{kind}.py").replace("this_file", name).replace(template_class, words)
+    text = (
+        _shipped("templates", f"{kind}.py")
+        .replace("this_file", name)
+        .replace(template_class, words)
+    )
     _write(path, text, force)
     target = f"{name}:{words}"
     say(f"Wrote {path}: the class {words}")
