@@ -240,7 +240,7 @@ def close_sweep(x, tail, sums):
     return status
 
 
-@kernel
+@inlined
 def sweep_port(x, n_blocks, stride, n_rc, hysteresis_V, emf_V, resistance_ohm):
     """Write the line of every cell. `x` is only read."""
     has_third = n_rc > 2
@@ -248,7 +248,7 @@ def sweep_port(x, n_blocks, stride, n_rc, hysteresis_V, emf_V, resistance_ohm):
         port_block(x, block * stride, block * WIDTH, has_third, hysteresis_V, emf_V, resistance_ohm)
 
 
-@kernel
+@inlined
 def sweep_advance(
     x, n_blocks, stride, n_rc, h, hysteresis_V, hysteresis_rate, elastic_V, current_A, voltage_V,
     heat_W, sums,

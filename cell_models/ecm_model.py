@@ -75,8 +75,10 @@ class EcmModel:
             float(params.table_soc[0]),
             float(params.table_soc[-1]),
             tables.rc_temperature_K,
-            tables.rc,
+            tables.rc.ravel(),
+            len(tables.rc),
             self._n_rc,
+            self._sums,
         )
         self.ocv_V = tables.ocv_V
 
@@ -165,6 +167,26 @@ class EcmModel:
             lanes, self._n_blocks, self._stride, self._n_rc, step_s, self._hysteresis_V,
             self._hysteresis_rate, self._elastic_V, current_A, voltage_V, heat_W, self._sums,
         )  # fmt: skip
+
+    def compiled_form(self) -> dict[str, Any]:
+        """Return what compiled code needs to move this population itself.
+
+        Returns
+        -------
+        dict
+            ``numbers`` by name, ``tables`` as `sweep_refresh` takes them, and the scratch ``sums``.
+        """
+        return {
+            "numbers": {
+                "stride": self._stride,
+                "n_rc": self._n_rc,
+                "hysteresis_V": float(self._hysteresis_V),
+                "hysteresis_rate": float(self._hysteresis_rate),
+                "elastic_V": float(self._elastic_V),
+            },
+            "tables": self._tables,
+            "sums": self._sums,
+        }
 
     def observe(
         self, lanes: Floats, soc: Floats, ocv_V: Floats, stored_J: Floats, validity: NDArray[Any]

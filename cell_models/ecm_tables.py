@@ -135,27 +135,30 @@ def read_ocv(x, p, temperature, t0, soc_start, soc_step, ocv, entropic, integral
 
 
 @inlined
-def read_resistances(x, p, soc, temperature, rc_start, rc_step, axis_K, rc, n_rc):
+def four_knots(rc, at, row, layers, layer, f, g):
+    """Interpolate one layer of a table between four knots: `at` and the next in T and in soc."""
+    k = at + layer
+    low = rc[k] + g * (rc[k + layers] - rc[k])
+    high = rc[k + row] + g * (rc[k + row + layers] - rc[k + row])
+    return low + f * (high - low)
+
+
+@inlined
+def read_resistances(x, p, soc, temperature, rc_start, rc_step, axis_K, rc, n_soc, n_rc):
     """Read R0 and every pair's R and tau (into B for now) of one cell; return whether T is inside.
 
-    Bilinear between four knots; resistances times the cell's own factor.
+    Resistances are times the cell's own factor. `rc` is flat: soc, then T, then layer.
     """
-    one = _U(1)
-    j, f, _ = interval(soc, rc_start, 1.0 / rc_step, rc.shape[0])
+    layers = _U(1) + n_rc + n_rc
+    row = layers * _U(len(axis_K))
+    j, f, _ = interval(soc, rc_start, 1.0 / rc_step, n_soc)
     k, g, inside = temperature_interval(axis_K, temperature)
-    w00, w01 = (1.0 - f) * (1.0 - g), (1.0 - f) * g
-    w10, w11 = f * (1.0 - g), f * g
-    factor = x[p + RESISTANCE]
-    for layer in range(one + n_rc + n_rc):
-        value = (w00 * rc[j, k, layer] + w01 * rc[j, k + one, layer]) + (
-            w10 * rc[j + one, k, layer] + w11 * rc[j + one, k + one, layer]
-        )
-        if layer == _U(0):
-            x[p + R0] = value * factor
-        elif layer <= n_rc:
-            x[p + PAIRS + (layer - one) * PAIR + R] = value * factor
-        else:
-            x[p + PAIRS + (layer - one - n_rc) * PAIR + B] = value
+    at, factor = j * row + k * layers, x[p + RESISTANCE]
+    x[p + R0] = four_knots(rc, at, row, layers, _U(0), f, g) * factor
+    for pair in range(n_rc):
+        q = p + PAIRS + pair * PAIR
+        x[q + R] = four_knots(rc, at, row, layers, _U(1) + pair, f, g) * factor
+        x[q + B] = four_knots(rc, at, row, layers, _U(1) + n_rc + pair, f, g)
     return inside
 
 
@@ -178,7 +181,7 @@ def set_pair(x, pair, h):
 
 
 @inlined
-def close_reading(x, base, tail, h, n_rc, elastic_V):
+def close_reading(x, base, h, n_rc, elastic_V, sums):
     """Book what the reading changed in the stored energy of one block; close its lines.
 
     `line_ohm` holds the energy before.
@@ -186,8 +189,7 @@ def close_reading(x, base, tail, h, n_rc, elastic_V):
     for lane in range(WIDTH):
         p = base + lane
         booked = x[p + LINE] - carried_stored(x, p, n_rc, elastic_V)
-        at = tail + BOOKED + lane
-        x[at], x[at + SUMS] = two_sum(x[at], x[at + SUMS], booked)
+        sums[BOOKED + lane] += booked
         x[p + PENDING] += booked
         sum_b = x[p + PAIRS + B] + x[p + PAIR_2 + B]
         if n_rc > _U(2):
@@ -201,7 +203,7 @@ def close_reading(x, base, tail, h, n_rc, elastic_V):
 def sweep_refresh(
     x, n_blocks, stride, h, elastic_V, temperature_K,
     t0, soc_start, soc_step, ocv, entropic, integral, rc_start, rc_step, rc_low, rc_high, axis_K,
-    rc, n_rc,
+    rc, n_soc, n_rc, sums,
 ):  # fmt: skip
     """Read the tables of every cell at its soc and temperature; return status bits.
 
@@ -222,7 +224,9 @@ def sweep_refresh(
             soc, inside = read_ocv(
                 x, p, temperature, t0, soc_start, soc_step, ocv, entropic, integral
             )
-            inside_T = read_resistances(x, p, soc, temperature, rc_start, rc_step, axis_K, rc, n_rc)
+            inside_T = read_resistances(
+                x, p, soc, temperature, rc_start, rc_step, axis_K, rc, n_soc, n_rc
+            )
             flags = (1.0 - inside) + 2.0 * (1.0 - inside_T)
             if soc < rc_low or soc > rc_high:
                 flags += 4.0
@@ -231,5 +235,9 @@ def sweep_refresh(
                 status |= OUT_OF_RANGE
         for pair in range(n_rc):
             set_pair(x, base + PAIRS + pair * PAIR, h)
-        close_reading(x, base, tail, h, n_rc, elastic_V)
+        close_reading(x, base, h, n_rc, elastic_V, sums)
+    for lane in range(WIDTH):
+        at = tail + BOOKED + lane
+        x[at], x[at + SUMS] = two_sum(x[at], x[at + SUMS], sums[BOOKED + lane])
+        sums[BOOKED + lane] = 0.0
     return status

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from cell_models.jit import inlined, kernel
+from packs.arrays import open_cells, open_groups, open_racks, open_site
 from packs.groups import (
     BLED,
     JOINED,
@@ -19,6 +22,7 @@ from packs.groups import (
     close_groups,
     group_voltages,
     note_misses,
+    prepare_groups,
     reduce_cells,
     spread_cells,
 )
@@ -35,6 +39,8 @@ from packs.network import (
     solve_bus,
     spread_rack,
 )
+
+_U = np.uint64
 
 
 @inlined
@@ -65,19 +71,33 @@ def reduce_one_rack(rack, racks, rack_sums):
     reduce_rack(rack, racks)
 
 
-@kernel
+@inlined
 def reduce_site(wire, cells, groups, racks, site):
     """Reduce every rack to what the bus sees of it."""
+    for block in range(wire.n_blocks):
+        reduce_cells(block, wire, cells, groups)
     for rack in range(len(racks.emf_V)):
-        for block in range(racks.first_block[rack], racks.first_block[rack + 1]):
-            reduce_cells(block, wire, cells, groups)
-            close_groups(block, wire, groups, site.rack_sums)
+        for block in range(_U(racks.first_block[rack]), _U(racks.first_block[rack + 1])):
+            close_groups(block, groups, site.rack_sums)
         reduce_one_rack(rack, racks, site.rack_sums)
 
 
 @kernel
-def meet_demand(kind, demand, companion_S, link_V, link_bleed_S, short_S, racks, site):
+def prepare_stage(wire, arena):
+    """Write what follows from overlay and damage (`packs.groups.prepare_groups`)."""
+    prepare_groups(wire, open_cells(arena), open_groups(arena))
+
+
+@kernel
+def reduce_stage(wire, arena):
+    """Reduce every rack to what the bus sees of it, as a stage of its own."""
+    reduce_site(wire, open_cells(arena), open_groups(arena), open_racks(arena), open_site(arena))
+
+
+@kernel
+def bus_stage(kind, demand, companion_S, link_V, link_bleed_S, short_S, arena):
     """Solve the bus; return its status (`packs.network.solve_bus`)."""
+    racks, site = open_racks(arena), open_site(arena)
     return solve_bus(
         kind, demand, site.limits, companion_S, link_V, link_bleed_S, short_S, racks.bus_S,
         racks.bus_A, racks.switch_A, site.bus,
@@ -85,16 +105,27 @@ def meet_demand(kind, demand, companion_S, link_V, link_bleed_S, short_S, racks,
 
 
 @kernel
+def spread_stage(bus_short_S, wire, arena):
+    """Give every cell its current and voltage, as a stage of its own."""
+    spread_site(
+        bus_short_S, wire, open_cells(arena), open_groups(arena), open_racks(arena),
+        open_site(arena),
+    )  # fmt: skip
+
+
+@inlined
 def spread_site(bus_short_S, wire, cells, groups, racks, site):
     """Give every cell its current and voltage, and add up losses."""
     site.sums[:] = 0.0
     site.losses[:] = 0.0
     for rack in range(len(racks.emf_V)):
         spread_rack(rack, site.bus[0], racks, site.losses)
-        for block in range(racks.first_block[rack], racks.first_block[rack + 1]):
-            group_voltages(block, wire, groups, racks.current_A[rack], racks.gap_V[rack], site.sums)
-            spread_cells(block, wire, cells, groups, site.sums)
-            note_misses(block, groups, site.sums)
+        for block in range(_U(racks.first_block[rack]), _U(racks.first_block[rack + 1])):
+            group_voltages(block, groups, racks.current_A[rack], racks.gap_V[rack], site.sums)
+    for block in range(wire.n_blocks):
+        spread_cells(block, wire, cells, groups, site.sums)
+    for block in range(wire.n_blocks):
+        note_misses(block, groups, site.sums)
     close_sums(bus_short_S, site)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cell_models.jit import kernel
+from cell_models.jit import inlined, kernel
+from packs.arrays import open_groups, open_site
 from packs.currents import lane_max, lane_sum
 from packs.groups import SPLIT, THROUGH_A, THROUGH_W, book_charge
 from packs.network import BUS_V, DEMAND_A, LARGEST_A, N_LOSSES, RESIDUAL_A
@@ -31,29 +32,24 @@ def add_to(total, low, k, amount):
     total[k] = high
 
 
-@kernel
-def book(
-    total, low, throughput, worst, h, wire, groups, site, link_before_V, capacitance_F, bleed_ohm, ac_power_W,
-    pcs_loss_W,
-):  # fmt: skip
-    """Add one step's energy flows, in the order of `FLOWS`, charge, and what the cells moved.
+@inlined
+def book(h, wire, groups, site, link_before_V, capacitance_F, bleed_ohm, ac_power_W, pcs_loss_W):
+    """Add one step's energy flows, in the order of `FLOWS`, charge, and what the groups moved.
 
     The capacitor's term is what implicit Euler loses on it: ``C (v+ - v)^2 / 2``, its resistance.
 
     Parameters
     ----------
-    total, low : float64 (len(FLOWS),), written
-    throughput : float64 (2,), written
-        Of the cells: sum of ``|i v| h`` [J] and of ``|i| h`` [A s].
-    worst : float64 (3,), written
-        Largest so far: miss of Kirchhoff's current law [A], the same over the largest current of
-        its step, and by how much a cell misses its own line ``v = emf - r i`` [V].
     h : float
         [s].
     wire, groups, site : Wire, GroupArrays, SiteArrays
+        Written: `site.total` and `site.low`; `site.throughput`, sum of ``|i v| h`` [J] and of
+        ``|i| h`` [A s] over the groups; `site.worst`, the largest so far of the miss of Kirchhoff's
+        current law [A], of the same over the largest current of its step, and of by how much a cell
+        misses its own line ``v = emf - r i`` [V].
     link_before_V, capacitance_F, bleed_ohm, ac_power_W, pcs_loss_W : float
     """
-    bus = site.bus
+    bus, total, low, throughput, worst = site.bus, site.total, site.low, site.throughput, site.worst
     v_bus = bus[BUS_V]
     for k in range(N_LOSSES):
         add_to(total, low, k, site.losses[k] * h)
@@ -72,3 +68,12 @@ def book(
     worst[0] = max(worst[0], bus[RESIDUAL_A])
     worst[1] = max(worst[1], bus[RESIDUAL_A] / max(bus[LARGEST_A], LEAST_CURRENT_A))
     worst[2] = max(worst[2], lane_max(site.sums, SPLIT))
+
+
+@kernel
+def book_stage(h, wire, link_before_V, capacitance_F, bleed_ohm, ac_power_W, pcs_loss_W, arena):
+    """Add one step's flows, as a stage of its own (`book`)."""
+    book(
+        h, wire, open_groups(arena), open_site(arena), link_before_V, capacitance_F, bleed_ohm,
+        ac_power_W, pcs_loss_W,
+    )  # fmt: skip

@@ -25,9 +25,22 @@ SHORTED, JOINED, BLED, LINKED, SHUNTED, RAILED, THROUGH_W, THROUGH_A, MISS, LARG
     _U(k * LANES) for k in range(11)
 )
 """Lanes of `sums`: losses in cell shorts, joints, bleeds, links, group shorts and rails [W]; |i v|
-[W] and |i| [A] of the cells; largest miss of the current law and largest cell current [A]; largest
-miss of a cell's own line [V]."""
+[W] and |i| [A] of the groups; largest miss of the current law and largest current of a group [A];
+largest miss of a cell's own line [V]."""
 N_SUMS = 11
+
+
+@inlined
+def prepare_groups(wire, cells, groups):
+    """Write what follows from overlay and damage: cells cut off, joints, links.
+
+    They change only between steps, when a fault comes or goes or something opens for good.
+    """
+    for c in range(len(cells.cut)):
+        cells.cut[c] = cells.is_open[c] + cells.is_broken[c]
+        cells.joint_ohm[c] = wire.joint_ohm + cells.joint_extra_ohm[c]
+    for k in range(len(groups.link_ohm)):
+        groups.link_ohm[k] = (wire.link_ohm + groups.link_extra_ohm[k]) * groups.used[k]
 
 
 @inlined
@@ -42,17 +55,18 @@ def reduce_cells(block, wire, cells, groups):
     cells : CellArrays
         `weight` is written: `packs.network.branch`, for the way back.
     groups : GroupArrays
-        `cells_S` and `cells_A` are written.
+        `cells_S`, `cells_A` and `last`, the place of the last cell that is connected, are written.
     """
     g = block * WIDTH
     for place in range(wire.p):
         first = (block * wire.p + place) * WIDTH
         for lane in range(WIDTH):
             c, k = first + lane, g + lane
-            opened = cells.is_open[c] + cells.is_broken[c]
-            joint = wire.joint_ohm + cells.joint_extra_ohm[c]
-            w, part = branch(cells.r_ohm[c], cells.short_S[c], joint, opened)
+            opened = cells.cut[c]
+            w, part = branch(cells.r_ohm[c], cells.short_S[c], cells.joint_ohm[c], opened)
             cells.weight[c] = w
+            before = groups.last[k] if place > _U(0) else -1.0
+            groups.last[k] = float(place) if opened == 0.0 else before
             own_S = part * w if opened == 0.0 else 0.0
             own_A = cells.emf_V[c] * w if opened == 0.0 else 0.0
             groups.cells_S[k] = own_S + (groups.cells_S[k] if place > _U(0) else 0.0)
@@ -60,7 +74,7 @@ def reduce_cells(block, wire, cells, groups):
 
 
 @inlined
-def close_groups(block, wire, groups, rack_sums):
+def close_groups(block, groups, rack_sums):
     """Give 32 groups with their shunts as sources in series, and add them to their rack.
 
     `groups.emf_V` and `groups.r_ohm` are written, both zero where no cell is connected and nothing
@@ -73,16 +87,15 @@ def close_groups(block, wire, groups, rack_sums):
         connected = total > 0.0
         r = 1.0 / total if connected else 0.0
         emf = groups.cells_A[k] * r
-        link = (wire.link_ohm + groups.link_extra_ohm[k]) * groups.used[k]
         groups.emf_V[k] = emf
         groups.r_ohm[k] = r
         rack_sums[SUM_EMF + lane] += emf
-        rack_sums[SUM_OHM + lane] += r + link
+        rack_sums[SUM_OHM + lane] += r + groups.link_ohm[k]
         rack_sums[SUM_OPEN + lane] += 0.0 if connected else groups.used[k]
 
 
 @inlined
-def group_voltages(block, wire, groups, i_rack, gap_V, sums):
+def group_voltages(block, groups, i_rack, gap_V, sums):
     """Write the voltages of 32 groups and the current that leaves their cells.
 
     Parameters
@@ -97,39 +110,42 @@ def group_voltages(block, wire, groups, i_rack, gap_V, sums):
         r = groups.r_ohm[k]
         v = groups.emf_V[k] - r * i if r > 0.0 else gap_V * groups.used[k]
         bled, shunted = groups.bleed_S[k] * v, groups.short_S[k] * v
-        linked = (wire.link_ohm + groups.link_extra_ohm[k]) * i * i
+        linked = groups.link_ohm[k] * i * i
+        out = i + (bled + shunted)
         groups.voltage_V[k] = v
-        groups.out_A[k] = i + (bled + shunted)
+        groups.out_A[k] = out
         groups.link_W[k] = linked
         sums[BLED + lane] += bled * v
         sums[SHUNTED + lane] += shunted * v
         sums[LINKED + lane] += linked
+        size = abs(out)
+        sums[THROUGH_W + lane] += size * abs(v)
+        sums[THROUGH_A + lane] += size
+        sums[LARGEST + lane] = size if size > sums[LARGEST + lane] else sums[LARGEST + lane]
 
 
 @inlined
 def spread_cells(block, wire, cells, groups, sums):
     """Give every cell of 32 groups its current and voltage.
 
-    The last cell of a group takes what the others leave of the group's current: it is its own to
-    the rounding of the group's voltage times its conductance, and Kirchhoff's law holds to the last
-    digit of the currents. Where the last cell is open, what is left shows as a miss.
+    The last connected cell of a group takes what the others leave of the group's current: it is its
+    own to the rounding of the group's voltage times its conductance, and Kirchhoff's law holds to
+    the last digit of the currents.
 
     `cells.current_A`, `cells.voltage_V` (at the terminals) and `cells.extra_W` (heat of the short
     and the joint, which both sit at the cell) are written.
     """
     g = block * WIDTH
-    last = wire.p - _U(1)
     for place in range(wire.p):
         first = (block * wire.p + place) * WIDTH
         for lane in range(WIDTH):
             c, k = first + lane, g + lane
-            opened = cells.is_open[c] + cells.is_broken[c]
-            joint = wire.joint_ohm + cells.joint_extra_ohm[c]
+            opened, joint = cells.cut[c], cells.joint_ohm[c]
             emf, r, short = cells.emf_V[c], cells.r_ohm[c], cells.short_S[c]
             left = groups.left_A[k] if place > _U(0) else groups.out_A[k]
             line = cells.weight[c] * (emf - (1.0 + r * short) * groups.voltage_V[k])
             v = groups.voltage_V[k] + joint * line if opened == 0.0 else emf * cells.weight[c]
-            i = (line if place < last else left) if opened == 0.0 else 0.0
+            i = (left if float(place) == groups.last[k] else line) if opened == 0.0 else 0.0
             shunted = short * v
             own = i + shunted
             groups.left_A[k] = left - i
@@ -140,10 +156,7 @@ def spread_cells(block, wire, cells, groups, sums):
             cells.extra_W[c] = short_W + joint_W
             sums[SHORTED + lane] += short_W
             sums[JOINED + lane] += joint_W
-            sums[THROUGH_W + lane] += abs(own * v)
-            size, miss = abs(own), abs(emf - r * own - v)
-            sums[THROUGH_A + lane] += size
-            sums[LARGEST + lane] = size if size > sums[LARGEST + lane] else sums[LARGEST + lane]
+            miss = abs(emf - r * own - v)
             sums[SPLIT + lane] = miss if miss > sums[SPLIT + lane] else sums[SPLIT + lane]
 
 

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from cell_models.jit import inlined, kernel
 
 OPEN, CURRENT, VOLTAGE, POWER, RESISTANCE = 0, 1, 2, 3, 4
@@ -146,7 +144,7 @@ def reduce_rack(rack, racks):
     racks.bus_S[rack], racks.bus_A[rack] = node * part, a * part
 
 
-@kernel
+@inlined
 def solve_bus(
     kind, demand, limits, companion_S, link_V, link_bleed_S, short_S, bus_S, bus_A, switch_A, bus
 ):
@@ -244,8 +242,3 @@ def spread_rack(rack, v_bus, racks, losses):
         racks.voltage_V[rack] = v
     losses[PATH_W] += racks.fuse_ohm[rack] * i * i + racks.contactor_ohm[rack] * i_switch * i_switch
     losses[EXTERNAL_W] += shunt * v * v
-
-
-def no_limits() -> np.ndarray:
-    """Return limits that never bind, as `solve_bus` takes them."""
-    return np.array([-np.inf, np.inf, -np.inf, np.inf])

@@ -7,8 +7,12 @@ positive on export (discharge).
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from cell_models.jit import bound, kernel
 from packs.spec import PcsSpec
 from packs.state import Schema
 
@@ -40,6 +44,7 @@ class Pcs(Protocol):
         ...
 
 
+@kernel
 def converter_loss(ac_power: float, rated: float, k0: float, k1: float, k2: float) -> float:
     """Give the loss of a running converter [W].
 
@@ -50,10 +55,73 @@ def converter_loss(ac_power: float, rated: float, k0: float, k1: float, k2: floa
     return rated * (k0 + k1 * s + k2 * s * s)
 
 
+@kernel
 def follow(power: float, target: float, step: float, lag: float, ramp: float) -> float:
     """Give the power after a step of a first-order lag with a rate limit [W]."""
     wish = target + (power - target) * math.exp(-step / lag) if lag > 0.0 else target
     return min(max(wish, power - ramp * step), power + ramp * step)
+
+
+class PcsNumbers(NamedTuple):
+    """What the compiled PCS needs of its data sheet: W, per unit, s, 1/s, V."""
+
+    rated: float
+    k0: float
+    k1: float
+    k2: float
+    delay: float
+    lag: float
+    ramp: float
+    v_min: float
+
+
+class PcsMemory(NamedTuple):
+    """What the PCS remembers, views on the state: (1,) each, `waiting` (2,)."""
+
+    ac_power_W: NDArray[np.float64]
+    dc_power_W: NDArray[np.float64]
+    loss_W: NDArray[np.float64]
+    state: NDArray[np.int64]
+    waiting_W: NDArray[np.float64]
+    waited_s: NDArray[np.float64]
+
+
+@kernel
+def delayed(h, setpoint, delay, memory):
+    """Give the set-point that has waited out the delay; a newer one takes its place [W]."""
+    if delay <= 0.0:
+        return setpoint
+    waiting = memory.waiting_W
+    if setpoint != waiting[1]:
+        waiting[1] = setpoint
+        if memory.waited_s[0] <= 0.0:
+            memory.waited_s[0] = delay
+    if memory.waited_s[0] > 0.0:
+        memory.waited_s[0] -= h
+        if memory.waited_s[0] <= 1e-9:
+            waiting[0] = waiting[1]
+            memory.waited_s[0] = 0.0
+    return waiting[0]
+
+
+@kernel
+def move_pcs(h, setpoint_W, is_running, bus_V, numbers, memory):
+    """Move the reference PCS by a step; return the power it takes from the bus [W]."""
+    if not is_running or bus_V < numbers.v_min:
+        memory.state[0] = OFF
+        memory.ac_power_W[0] = memory.dc_power_W[0] = memory.loss_W[0] = 0.0
+        memory.waiting_W[:] = 0.0
+        memory.waited_s[0] = 0.0
+        return 0.0
+    rated = numbers.rated
+    memory.state[0] = RUN
+    target = delayed(h, min(max(setpoint_W, -rated), rated), numbers.delay, memory)
+    power = follow(memory.ac_power_W[0], target, h, numbers.lag, numbers.ramp * rated)
+    loss = converter_loss(power, rated, numbers.k0, numbers.k1, numbers.k2)
+    memory.ac_power_W[0] = power
+    memory.loss_W[0] = loss
+    memory.dc_power_W[0] = power + loss
+    return power + loss
 
 
 class ReferencePcs:
@@ -68,7 +136,15 @@ class ReferencePcs:
     def __init__(self, spec: PcsSpec) -> None:
         if not spec.rated_W > 0.0:
             raise ValueError(f"rated_W must be above 0, is {spec.rated_W}")
-        self._spec = spec
+        self.numbers = PcsNumbers(
+            rated=spec.rated_W, k0=spec.loss[0], k1=spec.loss[1], k2=spec.loss[2],
+            delay=spec.delay_s, lag=spec.lag_s, ramp=spec.ramp_per_s, v_min=spec.voltage_min_V,
+        )  # fmt: skip
+        self._move: Any = None
+
+    def memory(self, view: Any) -> PcsMemory:
+        """Return the views as compiled code takes them."""
+        return PcsMemory(*(getattr(view, name) for name in PcsMemory._fields))
 
     def declare(self, schema: Schema) -> None:
         """Declare AC power, state and the set-points under way."""
@@ -83,40 +159,12 @@ class ReferencePcs:
         self, step_s: float, setpoint_W: float, is_running: bool, bus_voltage_V: float, view: Any
     ) -> float:
         """Move the PCS by a step; return the power it takes from the bus [W]."""
-        spec = self._spec
-        if not is_running or bus_voltage_V < spec.voltage_min_V:
-            view.state[0] = OFF
-            view.ac_power_W[0] = view.dc_power_W[0] = view.loss_W[0] = 0.0
-            view.waiting_W[:] = 0.0
-            view.waited_s[0] = 0.0
-            return 0.0
-        view.state[0] = RUN
-        target = self._delayed(step_s, min(max(setpoint_W, -spec.rated_W), spec.rated_W), view)
-        power = follow(
-            view.ac_power_W[0], target, step_s, spec.lag_s, spec.ramp_per_s * spec.rated_W
-        )
-        view.ac_power_W[0] = power
-        view.loss_W[0] = converter_loss(power, spec.rated_W, *spec.loss)
-        view.dc_power_W[0] = power + view.loss_W[0]
-        return view.dc_power_W[0]
+        if self._move is None:
+            self._memory = self.memory(view)
+            self._move = bound(move_pcs, 0.0, 0.0, False, 0.0, self.numbers, self._memory)
+        return self._move(step_s, setpoint_W, is_running, bus_voltage_V, self.numbers, self._memory)
 
     def trip(self, view: Any) -> None:
         """Fall back to no power; the state says why until the next step."""
         view.state[0] = FAULT
         view.ac_power_W[0] = view.dc_power_W[0] = view.loss_W[0] = 0.0
-
-    def _delayed(self, step_s: float, setpoint: float, view: Any) -> float:
-        """Give the set-point that has waited out the delay; a newer one takes its place."""
-        if self._spec.delay_s <= 0.0:
-            return setpoint
-        in_force, waiting = view.waiting_W
-        if setpoint != waiting:
-            view.waiting_W[1] = setpoint
-            if view.waited_s[0] <= 0.0:
-                view.waited_s[0] = self._spec.delay_s
-        if view.waited_s[0] > 0.0:
-            view.waited_s[0] -= step_s
-            if view.waited_s[0] <= 1e-9:
-                in_force = view.waiting_W[0] = view.waiting_W[1]
-                view.waited_s[0] = 0.0
-        return in_force

@@ -13,13 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH, CellModel
+from cell_models.ecm_model import EcmModel
 from cell_models.jit import bound
 from packs import network, pcs
-from packs.arrays import CellArrays, GroupArrays, RackArrays, SiteArrays, Wire, lanes_of
-from packs.currents import meet_demand, reduce_site, spread_site
-from packs.flows import FLOWS, book
-from packs.groups import N_RACK_SUMS, N_SUMS
+from packs.arrays import Wire
+from packs.compiled import Compiled
+from packs.currents import bus_stage, prepare_stage, reduce_stage, spread_stage
+from packs.flows import book_stage
+from packs.memory import arena, arrays, declare_plant
 from packs.overlay import CONTACTORS
+from packs.pcs import ReferencePcs
 from packs.spec import PackSpec
 from packs.spread import draw_spread
 from packs.state import Schema, State
@@ -33,7 +36,7 @@ from packs.switchgear import (
     Switchgear,
     declare_switchgear,
 )
-from packs.thermal import advance_heat, heat_paths, stable_parts
+from packs.thermal import heat_paths, heat_stage, stable_parts
 from packs.topology import Topology
 
 OCV_OR_TEMPERATURE = 3
@@ -56,6 +59,14 @@ class Notice:
     component: int
     value: float
     limit: float
+
+
+def compiled_way(plant: Plant, state: State) -> Compiled | None:
+    """Return the compiled way of a plant whose plug-ins are ours, None for any other."""
+    pcs = getattr(plant.converter, "converter", plant.converter)
+    if isinstance(pcs, ReferencePcs) and isinstance(plant.model, EcmModel):
+        return Compiled(plant, pcs, plant.model.compiled_form(), state)
+    return None
 
 
 class Plant:
@@ -85,8 +96,6 @@ class Plant:
         self.model = model
         self.converter = converter
         self._seed = seed
-        slots, groups, racks = topology.n_cell_slots, topology.n_group_slots, topology.n_racks
-        self.kelvin_per_J = np.full(slots, 1.0 / model.heat_capacity_J_per_K)
         self.notices: list[Notice] = []
         self.wire = Wire(
             p=np.uint64(topology.cells_per_group),
@@ -95,114 +104,38 @@ class Plant:
             link_ohm=spec.wiring.link_ohm,
         )
         self.paths = heat_paths(spec.thermal)
-        self._scratch = {name: np.zeros(slots) for name in ("weight", "extra_W", "net_W")}
-        self._group_scratch = {
-            name: np.zeros(groups)
-            for name in (
-                "bleed_S", "cells_S", "cells_A", "emf_V", "r_ohm", "out_A", "left_A", "shorted_A",
-                "link_W", "into_W",
-            )
-        }  # fmt: skip
-        self._rack_scratch = {
-            name: np.zeros(racks)
-            for name in (
-                "emf_V", "r_ohm", "n_open", "fuse_ohm", "contactor_ohm", "short_S", "string_S",
-                "string_A", "bus_S", "bus_A", "node_V", "gap_V", "flow_W_per_K",
-            )
-        }  # fmt: skip
-        self._spare = np.flatnonzero(topology.cell_used == 0.0)
+        self.spare = np.flatnonzero(topology.cell_used == 0.0)
+        self.refresh_ticks = round(spec.table_refresh_s * 1000.0)
         self._parts_for = (0.0, 1)
 
     def declare(self, schema: Schema) -> None:
         """Declare everything that the plant remembers."""
-        topology, spec = self.topology, self.spec
-        slots, groups = (topology.n_cell_slots,), (topology.n_group_slots,)
-        racks, start_K = (topology.n_racks,), spec.initial_temperature_K
-        add = schema.add
-        add("cells", "lanes", (self.model.buffer_size,))
-        add("cells", "emf_V", slots, unit="V")
-        add("cells", "resistance_ohm", slots, unit="ohm")
-        add("cells", "current_A", slots, unit="A")
-        add("cells", "voltage_V", slots, unit="V")
-        add("cells", "heat_W", slots, unit="W")
-        add("cells", "temperature_K", slots, unit="K", initial=start_K)
-        add("cells", "is_broken", slots)
-        add("network", "group_voltage_V", groups, unit="V")
-        add("network", "rack_voltage_V", racks, unit="V")
-        add("network", "rack_current_A", racks, unit="A")
-        add("network", "switch_A", racks, unit="A")
-        add("network", "bus", (network.N_BUS,))
-        add("network", "bleed", groups, integer=True)
-        add("thermal", "plate_K", groups, unit="K", initial=start_K)
-        add("thermal", "outlet_K", racks, unit="K", initial=start_K)
-        add("flows", "total", (len(FLOWS),), unit="J")
-        add("flows", "low", (len(FLOWS),), unit="J")
-        add("flows", "throughput", (2,))
-        add("flows", "charge_As", groups, unit="A*s")
-        add("flows", "charge_low_As", groups, unit="A*s")
-        add("flows", "worst", (3,))
-        add("plant", "setpoint_W", unit="W")
-        add("plant", "running", integer=True)
-        add("plant", "ambient_K", unit="K", initial=start_K)
-        add("plant", "inlet_K", unit="K", initial=start_K)
-        add("plant", "insulation_ohm", racks, unit="ohm", initial=spec.wiring.insulation_ohm)
-        add("plant", "step_ticks", integer=True, initial=-1)
-        add("plant", "refresh_at", integer=True)
-        add("plant", "alert_until", integer=True)
-        add("plant", "probe", integer=True)
-        add("plant", "melts_at", integer=True, initial=IDLE_TICK)
-        add("plant", "cut", racks, integer=True)
-        add("plant", "out_of_range", integer=True)
-        declare_switchgear(schema, topology.n_racks)
+        declare_plant(schema, self.topology, self.spec, self.model.buffer_size)
+        declare_switchgear(schema, self.topology.n_racks)
         self.converter.declare(schema)
 
     def bind(self, state: State) -> None:
         """Take the views on a built state."""
-        self.cells = cells = state.view("cells")
-        self.network = net = state.view("network")
-        self.heat = heat = state.view("thermal")
-        self.flows = flows = state.view("flows")
+        self.cells = state.view("cells")
+        self.network = state.view("network")
+        self.heat = state.view("thermal")
+        self.flows = state.view("flows")
         self.control = state.view("plant")
         self.overlay = over = state.view("overlay")
         self.pcs_view = state.view("pcs")
         self.switch_view = state.view("switchgear")
         self.switchgear = Switchgear(self.spec.wiring, self.switch_view, over)
-        top = self.topology
-        self.cell_arrays = CellArrays(
-            emf_V=cells.emf_V, r_ohm=cells.resistance_ohm, current_A=cells.current_A,
-            voltage_V=cells.voltage_V, heat_W=cells.heat_W, temperature_K=cells.temperature_K,
-            short_S=over.cell_short_S, joint_extra_ohm=over.joint_extra_ohm,
-            is_open=over.cell_open, is_broken=cells.is_broken, kelvin_per_J=self.kelvin_per_J,
-            **self._scratch,
-        )  # fmt: skip
-        self.group_arrays = GroupArrays(
-            voltage_V=net.group_voltage_V, short_S=over.group_short_S,
-            link_extra_ohm=over.link_extra_ohm, used=top.group_used, plate_K=heat.plate_K,
-            charge_As=flows.charge_As, charge_low_As=flows.charge_low_As, **self._group_scratch,
-        )  # fmt: skip
-        self.rack_arrays = RackArrays(
-            first_group=top.rack_first_group, first_block=top.rack_first_block.astype(np.uint64),
-            fuse_closed=np.zeros(top.n_racks, dtype=np.int64),
-            switch_closed=np.zeros(top.n_racks, dtype=np.int64), switch_A=net.switch_A,
-            current_A=net.rack_current_A, voltage_V=net.rack_voltage_V, outlet_K=heat.outlet_K,
-            **self._rack_scratch,
-        )  # fmt: skip
-        self.site_arrays = SiteArrays(
-            bus=net.bus, limits=network.no_limits(), losses=np.zeros(network.N_LOSSES),
-            sums=lanes_of(N_SUMS), rack_sums=lanes_of(N_RACK_SUMS), air_W=lanes_of(1),
-            heat_J=np.zeros(2), near=top.near, group_slot=top.group_slot,
-        )  # fmt: skip
-
-        whole = (self.wire, self.cell_arrays, self.group_arrays, self.rack_arrays, self.site_arrays)
-        last = whole[-2:]
-        self._reduce = bound(reduce_site, *whole)
-        self._meet = bound(meet_demand, 0, 0.0, 0.0, 0.0, 0.0, 0.0, *last)
-        self._spread = bound(spread_site, 0.0, *whole)
-        self._warm = bound(advance_heat, 1, 0.0, 0.0, 0.0, self.wire, self.paths, *whole[1:])
-        self._book = bound(
-            book, flows.total, flows.low, flows.throughput, flows.worst, 0.0, self.wire,
-            self.group_arrays, self.site_arrays, 0.0, 0.0, 0.0, 0.0, 0.0,
-        )  # fmt: skip
+        parts = arrays(self.topology, state, 1.0 / self.model.heat_capacity_J_per_K)
+        self.cell_arrays, self.group_arrays, self.rack_arrays, self.site_arrays = parts
+        self.arena = arena(state, parts)
+        wire, last = self.wire, self.arena
+        self._prepare = bound(prepare_stage, wire, last)
+        self._reduce = bound(reduce_stage, wire, last)
+        self._meet = bound(bus_stage, 0, 0.0, 0.0, 0.0, 0.0, 0.0, last)
+        self._spread = bound(spread_stage, 0.0, wire, last)
+        self._warm = bound(heat_stage, 1, 0.0, 0.0, 0.0, wire, self.paths, last)
+        self._book = bound(book_stage, 0.0, wire, 0.0, 0.0, 0.0, 0.0, 0.0, last)
+        self.compiled = compiled_way(self, state)
 
     def rest(self, step_s: float) -> None:
         """Set the state before the first step: cells drawn, at rest, every contactor open."""
@@ -216,15 +149,25 @@ class Plant:
 
     # --- stages ---------------------------------------------------------------------------------
 
-    def advance(self, tick: int, until: int) -> None:
-        """Move truth from one tick to another, in one step or in several shorter ones."""
+    def advance(self, tick: int, until: int, longest: int | None = None) -> None:
+        """Move truth from one tick to another, in steps of at most `longest` ticks.
+
+        Steps are shorter while something moves. Where the compiled way is open, equal steps that
+        follow each other are one call.
+        """
         while tick < until:
             status, move = self.switchgear.settle(tick, self.network.switch_A)
             if status & (MOVED | WELDED):
                 self.switched(tick, status)
-            length = self._step_length(tick, until, status, move)
-            self.step(tick, length)
-            tick += length
+            length, horizon = self._step_length(tick, until, longest, status, move)
+            count = max(1, (horizon - tick) // length)
+            done = 0
+            if self.compiled is not None and not self.pcs_view.lost[0]:
+                done, _ = self.compiled.advance(count, tick, length, self._parts(length / 1000.0))
+            if done == 0:
+                self.step(tick, length)
+                done = 1
+            tick += done * length
 
     def alert(self, tick: int) -> None:
         """Hold the short step for a while: something has changed abruptly.
@@ -236,18 +179,25 @@ class Plant:
         self.control.refresh_at[0] = tick
         self.control.probe[0] = 1
 
-    def _step_length(self, tick: int, until: int, status: int, move: int) -> int:
-        """Give the length of the next step: short on alert, and never past what moves or melts."""
+    def _step_length(
+        self, tick: int, until: int, longest: int | None, status: int, move: int
+    ) -> tuple[int, int]:
+        """Give the length of the next step, and until when it stays: short on alert, and never
+        past what moves or melts."""
         control = self.control
-        length = until - tick
+        horizon = until if move == IDLE_TICK else min(until, move)
+        length = min(horizon - tick, longest or until - tick)
         if status & PRECHARGING or tick < control.alert_until[0]:
             length = min(length, max(1, round(self.spec.alert_step_s * 1000.0)))
+            if not status & PRECHARGING:
+                horizon = min(horizon, int(control.alert_until[0]))
         if control.probe[0]:
             control.probe[0] = 0
-            length = 1
+            return 1, tick + 1
         if control.melts_at[0] != IDLE_TICK:
             length = min(length, max(1, int(control.melts_at[0]) - tick))
-        return length if move == IDLE_TICK else min(length, move - tick)
+            horizon = tick + length
+        return length, horizon
 
     def switched(self, tick: int, status: int) -> None:
         """Take note of contactors that moved: short steps, and what a closing one closed onto."""
@@ -300,15 +250,15 @@ class Plant:
         if length == control.step_ticks[0] and tick < control.refresh_at[0]:
             return
         control.step_ticks[0] = length
-        control.refresh_at[0] = tick + round(self.spec.table_refresh_s * 1000.0)
+        control.refresh_at[0] = tick + self.refresh_ticks
         temperature_K = self.cells.temperature_K
-        spare = self._spare
+        spare = self.spare
         temperature_K[spare] = temperature_K[self.topology.cell_slot[0]]
         status = self.model.refresh(self.cells.lanes, temperature_K, step_s)
         if status & OUT_OF_RANGE or control.out_of_range[0] > 0:
-            self._count_out_of_range()
+            self.count_out_of_range()
 
-    def _count_out_of_range(self) -> None:
+    def count_out_of_range(self) -> None:
         """Note when the number of cells beyond their tables changes."""
         flags = self.model.field(self.cells.lanes, "validity").astype(np.int64)
         beyond = np.flatnonzero(flags[self.topology.cell_slot] & OCV_OR_TEMPERATURE)
@@ -344,9 +294,9 @@ class Plant:
         if status == network.NOT_FINITE:
             self.tell("not_finite", "site", -1, math.nan, 0.0)
         if (self.rack_arrays.n_open != self.control.cut).any():
-            self._tell_cuts()
+            self.tell_cuts()
 
-    def _tell_cuts(self) -> None:
+    def tell_cuts(self) -> None:
         """Take note that a string was cut by a group in which no cell is connected, or is whole."""
         racks = self.rack_arrays
         for rack in np.flatnonzero(racks.n_open != self.control.cut):
@@ -364,11 +314,15 @@ class Plant:
         self.control.melts_at[0] = (
             IDLE_TICK if soonest_s >= NEVER_S else end + math.ceil(soonest_s * 1000.0)
         )
-        for rack in blown:
+        if blown:
+            self.tell_blown(blown, end)
+
+    def tell_blown(self, racks: list[int], end: int) -> None:
+        """Take note of fuses that blew: short steps follow."""
+        for rack in racks:
             current_A = float(self.network.rack_current_A[rack])
             self.tell("fuse_blown", "rack", rack, current_A, self.spec.wiring.fuse_rating_A)
-        if blown:
-            self.alert(end)
+        self.alert(end)
 
     @property
     def voltage_ceiling_V(self) -> float:
@@ -378,19 +332,31 @@ class Plant:
 
     cell_voltage_max_V = 4.2
 
+    def prepare(self) -> None:
+        """Write what follows from switches, overlay and balancing: paths, bleeds, coolant."""
+        thermal = self.spec.thermal
+        self._prepare(self.wire, self.arena)
+        self.switchgear.paths(self.rack_arrays, self.control.insulation_ohm)
+        np.multiply(
+            self.network.bleed, 1.0 / self.spec.wiring.bleed_ohm, out=self.group_arrays.bleed_S
+        )
+        np.multiply(
+            self.overlay.coolant_fraction,
+            thermal.coolant_flow_kg_per_s * thermal.coolant_J_per_kg_K,
+            out=self.rack_arrays.flow_W_per_K,
+        )
+
     def solve(self, step_s: float, kind: int, demand: float) -> int:
         """Solve the currents of all cells; return a status of `packs.network`."""
-        wiring, over, racks = self.spec.wiring, self.overlay, self.rack_arrays
-        cells, groups, site = self.cell_arrays, self.group_arrays, self.site_arrays
-        self.switchgear.paths(racks, self.control.insulation_ohm)
-        np.multiply(self.network.bleed, 1.0 / wiring.bleed_ohm, out=groups.bleed_S)
-        self._link_before_V = float(site.bus[network.BUS_V])
-        self._reduce(self.wire, cells, groups, racks, site)
+        wiring, over = self.spec.wiring, self.overlay
+        self.prepare()
+        self._link_before_V = float(self.network.bus[network.BUS_V])
+        self._reduce(self.wire, self.arena)
         status = self._meet(
             kind, demand, wiring.link_capacitance_F / step_s, self._link_before_V,
-            1.0 / wiring.link_bleed_ohm, over.bus_short_S[0], racks, site,
+            1.0 / wiring.link_bleed_ohm, over.bus_short_S[0], self.arena,
         )  # fmt: skip
-        self._spread(over.bus_short_S[0], self.wire, cells, groups, racks, site)
+        self._spread(over.bus_short_S[0], self.wire, self.arena)
         return status
 
     def advance_cells(self, step_s: float) -> None:
@@ -402,30 +368,34 @@ class Plant:
         if status & REFRESH:
             self.control.refresh_at[0] = 0
         if status & NOT_FINITE:
-            bad = np.flatnonzero(~np.isfinite(c.heat_W[self.topology.cell_slot]))
-            self.tell("not_finite", "cell", int(bad[0]) if bad.size else -1, math.nan, 0.0)
+            self.tell_broken()
+
+    def tell_broken(self) -> None:
+        """Take note of the first cell whose state is no number."""
+        bad = np.flatnonzero(~np.isfinite(self.cells.heat_W[self.topology.cell_slot]))
+        self.tell("not_finite", "cell", int(bad[0]) if bad.size else -1, math.nan, 0.0)
 
     def advance_heat(self, step_s: float) -> None:
         """Turn losses into heat and move all temperatures."""
-        thermal, control = self.spec.thermal, self.control
-        np.multiply(
-            self.overlay.coolant_fraction,
-            thermal.coolant_flow_kg_per_s * thermal.coolant_J_per_kg_K,
-            out=self.rack_arrays.flow_W_per_K,
-        )
-        if step_s != self._parts_for[0]:
-            parts = stable_parts(self.topology, thermal, self.model.heat_capacity_J_per_K, step_s)
-            self._parts_for = (step_s, parts)
+        control = self.control
         self._warm(
-            self._parts_for[1], step_s, control.inlet_K[0], control.ambient_K[0], self.wire,
-            self.paths, self.cell_arrays, self.group_arrays, self.rack_arrays, self.site_arrays,
+            self._parts(step_s), step_s, control.inlet_K[0], control.ambient_K[0], self.wire,
+            self.paths, self.arena,
         )  # fmt: skip
+
+    def _parts(self, step_s: float) -> int:
+        """Give into how many parts the heat step is cut."""
+        if step_s != self._parts_for[0]:
+            parts = stable_parts(
+                self.topology, self.spec.thermal, self.model.heat_capacity_J_per_K, step_s
+            )
+            self._parts_for = (step_s, parts)
+        return self._parts_for[1]
 
     def book_flows(self, step_s: float) -> None:
         """Add this step's energy flows to the ledger's sums."""
-        flows, wiring, pcs_view = self.flows, self.spec.wiring, self.pcs_view
+        wiring, pcs_view = self.spec.wiring, self.pcs_view
         self._book(
-            flows.total, flows.low, flows.throughput, flows.worst, step_s, self.wire,
-            self.group_arrays, self.site_arrays, self._link_before_V, wiring.link_capacitance_F, wiring.link_bleed_ohm,
-            pcs_view.ac_power_W[0], pcs_view.loss_W[0],
+            step_s, self.wire, self._link_before_V, wiring.link_capacitance_F,
+            wiring.link_bleed_ohm, pcs_view.ac_power_W[0], pcs_view.loss_W[0], self.arena,
         )  # fmt: skip

@@ -24,6 +24,7 @@ class Schema:
 
     def __init__(self) -> None:
         self._fields: dict[str, tuple[tuple[int, ...], str, bool, float]] = {}
+        self._scratch: dict[str, tuple[tuple[int, ...], bool]] = {}
 
     def add(
         self,
@@ -59,33 +60,63 @@ class Schema:
             raise ValueError(f"the field '{key}' is declared twice; field names must be unique")
         self._fields[key] = (shape or (1,), unit, integer, initial)
 
+    def scratch(self, owner: str, name: str, size: int, *, integer: bool = False) -> None:
+        """Declare an array that no step needs of the one before: beside the state, not in it.
+
+        It lies in the same allocation, so that compiled code reaches it from the same buffer.
+        """
+        self._scratch[f"{owner}.{name}"] = ((size,), integer)
+
     def build(self) -> State:
         """Allocate the buffers and return the state, every field at its initial value."""
-        return State(self._fields)
+        return State(self._fields, self._scratch)
 
 
 class State:
-    """Named views on two flat buffers."""
+    """Named views on two flat buffers.
 
-    def __init__(self, fields: Mapping[str, tuple[tuple[int, ...], str, bool, float]]) -> None:
+    Attributes
+    ----------
+    floats, ints : float64 (n,), int64 (m,)
+        All that survives a step.
+    float_arena, int_arena : float64, int64
+        The same with the scratch after it.
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[str, tuple[tuple[int, ...], str, bool, float]],
+        scratch: Mapping[str, tuple[tuple[int, ...], bool]],
+    ) -> None:
         sizes = {False: 0, True: 0}
         for shape, _, integer, _ in fields.values():
             sizes[integer] += math.prod(shape)
-        self.floats = np.zeros(sizes[False], dtype=np.float64)
-        self.ints = np.zeros(sizes[True], dtype=np.int64)
+        beside = {False: 0, True: 0}
+        for shape, integer in scratch.values():
+            beside[integer] += math.prod(shape)
+        self.float_arena = np.zeros(sizes[False] + beside[False], dtype=np.float64)
+        self.int_arena = np.zeros(sizes[True] + beside[True], dtype=np.int64)
+        self.floats = self.float_arena[: sizes[False]]
+        self.ints = self.int_arena[: sizes[True]]
         self.units = {key: unit for key, (_, unit, _, _) in fields.items()}
         self._named: dict[str, NDArray[Any]] = {}
         self._owners: dict[str, SimpleNamespace] = {}
         at = {False: 0, True: 0}
-        for key, (shape, _, integer, initial) in fields.items():
+
+        def place(key: str, shape: tuple[int, ...], integer: bool) -> NDArray[Any]:
             owner, name = key.split(".", 1)
             size = math.prod(shape)
-            buffer = self.ints if integer else self.floats
-            array = buffer[at[integer] : at[integer] + size].reshape(shape)
-            array[...] = initial
+            arena = self.int_arena if integer else self.float_arena
+            array = arena[at[integer] : at[integer] + size].reshape(shape)
             at[integer] += size
-            self._named[key] = array
             setattr(self._owners.setdefault(owner, SimpleNamespace()), name, array)
+            return array
+
+        for key, (shape, _, integer, initial) in fields.items():
+            self._named[key] = place(key, shape, integer)
+            self._named[key][...] = initial
+        for key, (shape, integer) in scratch.items():
+            place(key, shape, integer)
 
     def view(self, owner: str) -> Any:
         """Return the namespace of one owner's arrays (empty if it declared none)."""

@@ -207,9 +207,9 @@ class Switchgear:
         self._view = view
         self._overlay = overlay
         self._delay_ticks = round(spec.contactor_delay_s * 1000.0)
-        self._tau_s = spec.fuse_melting_A2s / spec.fuse_least_A**2
+        self.tau_s = spec.fuse_melting_A2s / spec.fuse_least_A**2
         self._pole_S = 0.5 / spec.insulation_ohm
-        self._blew = np.zeros_like(view.fuse_blown)
+        self.blew = np.zeros_like(view.fuse_blown)
 
     def command(self, coils: Ints, tick: int) -> None:
         """Take the coils' command, int64 (R, 3); contactors follow after their delay."""
@@ -236,9 +236,9 @@ class Switchgear:
         view, over, spec = self._view, self._overlay, self._spec
         rack_paths(
             view.position, view.fuse_blown, over.fuse_open, over.rack_short_S, over.leak_S,
-            spec.rack_ohm, 2.0 * spec.contactor_ohm, spec.precharge_ohm, self._pole_S, racks.fuse_ohm,
-            racks.contactor_ohm, racks.short_S, racks.fuse_closed, racks.switch_closed,
-            insulation_ohm,
+            spec.rack_ohm, 2.0 * spec.contactor_ohm, spec.precharge_ohm, self._pole_S,
+            racks.fuse_ohm, racks.contactor_ohm, racks.short_S, racks.fuse_closed,
+            racks.switch_closed, insulation_ohm,
         )  # fmt: skip
         tell_feedback(view.position, over.feedback, view.feedback)
 
@@ -253,7 +253,7 @@ class Switchgear:
         """Heat the fuses; return the racks whose fuse blows now, and when the next one will [s]."""
         view = self._view
         count, soonest = heat_fuses(
-            step_s, self._spec.fuse_least_A, self._tau_s, rack_current_A, view.fuse_heat,
-            view.fuse_blown, self._blew,
+            step_s, self._spec.fuse_least_A, self.tau_s, rack_current_A, view.fuse_heat,
+            view.fuse_blown, self.blew,
         )  # fmt: skip
-        return (np.flatnonzero(self._blew).tolist() if count else []), soonest
+        return (np.flatnonzero(self.blew).tolist() if count else []), soonest

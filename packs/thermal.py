@@ -15,6 +15,7 @@ import numpy as np
 
 from cell_models.contract import LANES
 from cell_models.jit import inlined, kernel
+from packs.arrays import open_cells, open_groups, open_racks, open_site
 from packs.spec import ThermalSpec
 from packs.topology import Topology
 
@@ -118,7 +119,7 @@ def warm_plates(rack, dt, inlet_K, paths, groups, racks, group_slot):
     return total
 
 
-@kernel
+@inlined
 def advance_heat(parts, h, inlet_K, ambient_K, wire, paths, cells, groups, racks, site):
     """Move all temperatures by one step of `h` seconds, cut into `parts`.
 
@@ -138,6 +139,15 @@ def advance_heat(parts, h, inlet_K, ambient_K, wire, paths, cells, groups, racks
             site.heat_J[1] += dt * site.air_W[lane]
         for c in range(wire.n_blocks * wire.p * WIDTH):
             cells.temperature_K[c] += dt * cells.net_W[c] * cells.kelvin_per_J[c]
+
+
+@kernel
+def heat_stage(parts, h, inlet_K, ambient_K, wire, paths, arena):
+    """Move all temperatures by one step, as a stage of its own (`advance_heat`)."""
+    advance_heat(
+        parts, h, inlet_K, ambient_K, wire, paths, open_cells(arena), open_groups(arena),
+        open_racks(arena), open_site(arena),
+    )  # fmt: skip
 
 
 @kernel

@@ -38,7 +38,7 @@ from packs.topology import build_topology
 SIZES = ((1, 8, 8), (4, 8, 16), (40, 8, 16))
 """Racks, modules per rack, groups per module; always 2 cells in parallel."""
 STEP_TICKS = 100
-REFRESH_S = 5.0
+REFRESH_S = 10.0
 LASTING_S = 0.02
 """CPU time of one repeat [s]."""
 REPEATS = 9

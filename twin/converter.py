@@ -25,9 +25,8 @@ class PcsPort:
         self._watchdog = watchdog_for(converter)
 
     def declare(self, schema: Schema) -> None:
-        """Declare the plug-in's memory, and whether it is lost."""
+        """Declare the plug-in's memory; the plant declares `lost` beside it."""
         self.converter.declare(schema)
-        schema.add("pcs", "lost", integer=True)
 
     def port(
         self, step_s: float, setpoint_W: float, is_running: bool, bus_voltage_V: float, view: Any

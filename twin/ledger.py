@@ -48,7 +48,7 @@ class Ledger:
         self.validity = np.zeros(n, dtype=np.int64)
         self.values = np.zeros(len(TERMS))
         self._sums = np.zeros(len(SUMS))
-        self._cell_J_per_K = top.cell_used / plant.kelvin_per_J
+        self._cell_J_per_K = top.cell_used * plant.model.heat_capacity_J_per_K
         self._plate_J_per_K = top.group_used * plant.spec.thermal.plate_J_per_K
 
     def declare(self, schema: Schema) -> None:

@@ -11,7 +11,7 @@ REPEATING = ("power_infeasible", "pcs_overvoltage", "no_source")
 NOTICE_PAUSE_TICKS = 60_000
 """They are told again only after they have been away for so long [ms]."""
 TEXTS = {
-    "table_range": "{value:.0f} beyond the tables of soc or temperature (cells; the first is {where}); "
+    "table_range": "{where} is the first of {value:.0f} beyond the tables of soc or temperature; "
     "edge values hold",
     "power_infeasible": "the bus cannot give {value:.0f} W; the PCS tripped",
     "pcs_overvoltage": "the bus rose above {limit:.0f} V while charging; the PCS tripped",

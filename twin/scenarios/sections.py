@@ -116,7 +116,7 @@ class Precharge(Section):
 
 
 class Fuse(Section):
-    """The fuse of a rack: `melting_i2t` of a short pulse, and the smallest current that melts it."""
+    """The fuse of a rack: I2t of a short pulse, and the smallest current that melts it."""
 
     rating: units.Amperes
     least_melting_current: units.Amperes

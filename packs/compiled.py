@@ -1,0 +1,99 @@
+"""When and how a plant takes the compiled way: `packs.macro` bound to its arrays.
+
+A plant of one equivalent-circuit population with the reference PCS has one; others go stage by
+stage.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cell_models.jit import bound
+from packs.macro import (
+    BLOWN,
+    BROKEN,
+    CUT,
+    RANGE,
+    EcmPopulation,
+    Moving,
+    Surroundings,
+    advance_many,
+)
+from packs.pcs import ReferencePcs
+from packs.state import State
+
+if TYPE_CHECKING:
+    from packs.plant import Plant
+
+
+class Compiled:
+    """Several steps of one plant in one call.
+
+    Parameters
+    ----------
+    plant : Plant
+        Whose views have been taken.
+    pcs : ReferencePcs
+    form : dict
+        Of the cells: `EcmModel.compiled_form`.
+    state : State
+    """
+
+    def __init__(self, plant: Plant, pcs: ReferencePcs, form: dict[str, Any], state: State) -> None:
+        self._plant = plant
+        control, gear = plant.control, plant.switchgear
+        lanes = plant.cells.lanes
+        first_lane = (lanes.ctypes.data - state.float_arena.ctypes.data) // lanes.itemsize
+        ecm = EcmPopulation(
+            first_lane=first_lane, n_lanes=lanes.size,
+            first_slot=int(plant.topology.cell_slot[0]), **form["numbers"],
+        )  # fmt: skip
+        moving = Moving(
+            step_ticks=control.step_ticks, refresh_at=control.refresh_at,
+            melts_at=control.melts_at, out_of_range=control.out_of_range, cut=control.cut,
+            blown=plant.switch_view.fuse_blown, blew=gear.blew,
+            fuse_heat=plant.switch_view.fuse_heat, sums=form["sums"], spare=plant.spare,
+        )  # fmt: skip
+        self._blew = gear.blew
+        wiring = plant.spec.wiring
+        self._fixed = {
+            "capacitance_F": wiring.link_capacitance_F,
+            "bleed_ohm": wiring.link_bleed_ohm,
+            "ceiling_V": plant.voltage_ceiling_V,
+            "refresh_ticks": plant.refresh_ticks,
+            "least_A": wiring.fuse_least_A,
+            "tau_s": gear.tau_s,
+        }
+        self._rest = (
+            plant.wire, plant.paths, ecm, form["tables"], pcs.numbers, pcs.memory(plant.pcs_view),
+            moving, plant.arena,
+        )  # fmt: skip
+        self._call = bound(advance_many, 1, 0, 1, 1, self._around(), *self._rest)
+
+    def advance(self, count: int, tick: int, length: int, parts: int) -> tuple[int, int]:
+        """Do up to `count` steps; return how many were done, and why no more (`packs.macro`)."""
+        plant = self._plant
+        plant.prepare()
+        done, why = self._call(count, tick, length, parts, self._around(), *self._rest)
+        if why & RANGE:
+            plant.count_out_of_range()
+        if why & CUT:
+            plant.tell_cuts()
+        if why & BLOWN:
+            plant.tell_blown(np.flatnonzero(self._blew).tolist(), tick + done * length)
+        if why & BROKEN:
+            plant.tell_broken()
+        return done, why
+
+    def _around(self) -> Surroundings:
+        control = self._plant.control
+        return Surroundings(
+            short_S=float(self._plant.overlay.bus_short_S[0]),
+            setpoint_W=float(control.setpoint_W[0]),
+            is_running=bool(control.running[0]),
+            inlet_K=float(control.inlet_K[0]),
+            ambient_K=float(control.ambient_K[0]),
+            **self._fixed,
+        )

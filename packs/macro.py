@@ -1,0 +1,205 @@
+"""Several steps of a plant in one compiled call: the same stages as `packs.plant`, bit for bit.
+
+For packs of one equivalent-circuit population and the reference PCS. The stages are called as they
+are; to work on a block in all of them while it is close was measured slower. Whatever people must
+be told of ends the call after its step; what must be done otherwise (power
+that cannot be given) ends it before the step, with nothing changed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH
+from cell_models.ecm import sweep_advance, sweep_port
+from cell_models.ecm_tables import sweep_refresh
+from cell_models.jit import inlined, kernel
+from packs import network
+from packs.arrays import open_cells, open_groups, open_racks, open_site
+from packs.currents import reduce_site, spread_site
+from packs.flows import book
+from packs.groups import WIDTH
+from packs.network import solve_bus
+from packs.pcs import move_pcs
+from packs.switchgear import NEVER_S, heat_fuses
+from packs.thermal import advance_heat
+
+TROUBLE, RANGE, CUT, BLOWN, MELTING, BROKEN = 1, 2, 4, 8, 16, 32
+"""Why a call ended early: a demand that cannot be met (before the step); a table left or entered
+again, a string cut or whole again, a fuse that blew or is going to, a number that is none."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class EcmPopulation(NamedTuple):
+    """One population of equivalent-circuit cells: where its buffer is, and its numbers.
+
+    `lanes` is where the buffer begins and how long it is among the plant's floats.
+    """
+
+    first_lane: int
+    n_lanes: int
+    stride: np.uint64
+    n_rc: np.uint64
+    hysteresis_V: float
+    hysteresis_rate: float
+    elastic_V: float
+    first_slot: int
+
+
+class Surroundings(NamedTuple):
+    """What holds for some steps: numbers of DC bus, PCS, fuses, coolant and air."""
+
+    capacitance_F: float
+    bleed_ohm: float
+    short_S: float
+    ceiling_V: float
+    setpoint_W: float
+    is_running: bool
+    inlet_K: float
+    ambient_K: float
+    refresh_ticks: int
+    least_A: float
+    tau_s: float
+
+
+class Moving(NamedTuple):
+    """Small arrays of the state that steps change, and scratch."""
+
+    step_ticks: Ints
+    refresh_at: Ints
+    melts_at: Ints
+    out_of_range: Ints
+    cut: Ints
+    blown: Ints
+    blew: Ints
+    fuse_heat: Floats
+    sums: Floats
+    spare: Ints
+
+
+@inlined
+def read_tables(tick, length, h, around, ecm, tables, lanes, cells, moving):
+    """Read the cells' tables when due (`Plant.refresh`); return whether people must be told."""
+    if length == moving.step_ticks[0] and tick < moving.refresh_at[0]:
+        return False
+    moving.step_ticks[0] = length
+    moving.refresh_at[0] = tick + around.refresh_ticks
+    for k in range(len(moving.spare)):
+        cells.temperature_K[moving.spare[k]] = cells.temperature_K[ecm.first_slot]
+    n_blocks = np.uint64(len(cells.emf_V)) // WIDTH
+    status = sweep_refresh(
+        lanes, n_blocks, ecm.stride, h, ecm.elastic_V, cells.temperature_K, *tables
+    )
+    return status & OUT_OF_RANGE != 0 or moving.out_of_range[0] > 0
+
+
+@inlined
+def supply(h, around, numbers, memory, racks, site):
+    """Let the PCS ask and the bus answer; return the status, with nothing changed but on SOLVED."""
+    link_V = site.bus[network.BUS_V]
+    ac_W, dc_W, loss_W = memory.ac_power_W[0], memory.dc_power_W[0], memory.loss_W[0]
+    state, waited_s = memory.state[0], memory.waited_s[0]
+    waiting_0, waiting_1 = memory.waiting_W[0], memory.waiting_W[1]
+    power = move_pcs(h, around.setpoint_W, around.is_running, link_V, numbers, memory)
+    kind = network.POWER if power != 0.0 else network.OPEN
+    status = solve_bus(
+        kind, power, site.limits, around.capacitance_F / h, link_V, 1.0 / around.bleed_ohm,
+        around.short_S, racks.bus_S, racks.bus_A, racks.switch_A, site.bus,
+    )  # fmt: skip
+    if status == network.SOLVED and site.bus[network.BUS_V] > around.ceiling_V and power < 0.0:
+        status = network.INFEASIBLE
+    if status != network.SOLVED:
+        site.bus[network.BUS_V] = link_V
+        memory.ac_power_W[0], memory.dc_power_W[0], memory.loss_W[0] = ac_W, dc_W, loss_W
+        memory.state[0], memory.waited_s[0] = state, waited_s
+        memory.waiting_W[0], memory.waiting_W[1] = waiting_0, waiting_1
+    return status
+
+
+@inlined
+def ended(end, h, status, around, racks, moving):
+    """Close a step: fuses, tables that are due; return why the call must end, or 0."""
+    why = 0
+    count, soonest_s = heat_fuses(
+        h, around.least_A, around.tau_s, racks.current_A, moving.fuse_heat, moving.blown,
+        moving.blew,
+    )  # fmt: skip
+    if count > 0:
+        why |= BLOWN
+    if soonest_s < NEVER_S:
+        moving.melts_at[0] = end + int(np.ceil(soonest_s * 1000.0))
+        why |= MELTING
+    else:
+        moving.melts_at[0] = -1
+    for rack in range(len(racks.n_open)):
+        if racks.n_open[rack] != moving.cut[rack]:
+            why |= CUT
+    if status & REFRESH:
+        moving.refresh_at[0] = 0
+    if status & NOT_FINITE:
+        why |= BROKEN
+    return why
+
+
+@kernel
+def advance_many(
+    count, tick, length, parts, around, wire, paths, ecm, tables, numbers, memory, moving, arena
+):
+    """Do up to `count` steps of `length` ticks from `tick`.
+
+    Parameters
+    ----------
+    count, tick, length, parts : int
+        `parts` of a heat step.
+    around : Surroundings
+    wire, paths : Wire, HeatPaths
+    ecm, tables : EcmPopulation, tuple
+        `tables` as `sweep_refresh` takes them.
+    numbers, memory : PcsNumbers, PcsMemory
+    moving : Moving
+    arena : Arena
+
+    Returns
+    -------
+    int
+        Steps done.
+    int
+        Why it ended early: bits, 0 where it did not.
+    """
+    h = length / 1000.0
+    n_blocks = wire.n_blocks * wire.p
+    cells, groups = open_cells(arena), open_groups(arena)
+    racks, site = open_racks(arena), open_site(arena)
+    lanes = arena.floats[ecm.first_lane : ecm.first_lane + ecm.n_lanes]
+    for step in range(count):
+        late = read_tables(tick, length, h, around, ecm, tables, lanes, cells, moving)
+        why = RANGE if late else 0
+        sweep_port(
+            lanes, n_blocks, ecm.stride, ecm.n_rc, ecm.hysteresis_V, cells.emf_V, cells.r_ohm
+        )
+        reduce_site(wire, cells, groups, racks, site)
+        link_V = site.bus[network.BUS_V]
+        if supply(h, around, numbers, memory, racks, site) != network.SOLVED:
+            return step, why | TROUBLE
+        spread_site(around.short_S, wire, cells, groups, racks, site)
+        status = sweep_advance(
+            lanes, n_blocks, ecm.stride, ecm.n_rc, h, ecm.hysteresis_V, ecm.hysteresis_rate,
+            ecm.elastic_V, cells.current_A, cells.voltage_V, cells.heat_W, moving.sums,
+        )  # fmt: skip
+        tick += length
+        why |= ended(tick, h, status, around, racks, moving)
+        advance_heat(
+            parts, h, around.inlet_K, around.ambient_K, wire, paths, cells, groups, racks, site
+        )
+        book(
+            h, wire, groups, site, link_V, around.capacitance_F, around.bleed_ohm,
+            memory.ac_power_W[0], memory.loss_W[0],
+        )  # fmt: skip
+        if why != 0:
+            return step + 1, why
+    return count, 0
