@@ -5,7 +5,8 @@ terms           modes, states, severities; pack_map: the wiring list; memory: re
 reference_bms   the reference BMS, a list of the stages below
 conditioning    measurements made usable: short gaps bridged, statistics per rack
 filter_params   the filter's own calibration, never the plant's parameters; filter_tables: look-ups
-ekf             state of charge of every group, with an honest standard deviation
+ekf             state of charge of every group, with an honest standard deviation;
+                ekf_sweep: its compiled sweeps; ekf_lanes: where its numbers sit
 counting        the Coulomb count beside it
 limits          the protection table: its form, overrides, and the quantities it watches
 limit_rows      the default rows, for NMC and LFP

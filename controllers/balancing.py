@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cell_models.jit import kernel
 from controllers.conditioning import CURRENT, V_LOST
-from controllers.ekf import R0, R1
+from controllers.ekf_sweep import R0, R1
 from controllers.ports import Bools, FieldSpec, Floats, PackMap
 
 
@@ -59,14 +59,14 @@ class BalancingOptions(BaseModel):
 
 
 @kernel
-def own_drop(g, bleeding, voltage_V, derived, per_ohm):
+def own_drop(g, bleeding, voltage_V, estimate, per_ohm):
     """Return the drop that the bleeding of group `g` itself makes [V].
 
     Added back to its voltage: a small resistor would else stop as soon as it starts.
     """
     if bleeding[g] == 0 or per_ohm == 0.0:
         return 0.0
-    return voltage_V[g] * per_ohm * (derived[R0, g] + derived[R1, g])
+    return voltage_V[g] * per_ohm * (estimate[R0, g] + estimate[R1, g])
 
 
 @kernel
@@ -74,7 +74,7 @@ def choose_bleeds(
     level,
     voltage_V,
     temperature_K,
-    derived,
+    estimate,
     rack_first,
     rack_rows,
     verdict,
@@ -100,9 +100,9 @@ def choose_bleeds(
         allowed = allowed and verdict[0, r] < 2.0 and rack_rows[V_LOST, r] == 0.0
         lowest = math.inf
         for g in range(rack_first[r], rack_first[r + 1]):
-            lowest = min(lowest, level[g] + own_drop(g, bleeding, voltage_V, derived, limits[6]))
+            lowest = min(lowest, level[g] + own_drop(g, bleeding, voltage_V, estimate, limits[6]))
         for g in range(rack_first[r], rack_first[r + 1]):
-            above = level[g] + own_drop(g, bleeding, voltage_V, derived, limits[6]) - lowest
+            above = level[g] + own_drop(g, bleeding, voltage_V, estimate, limits[6]) - lowest
             wanted = above > limits[0] or (bleeding[g] != 0 and above > limits[1])
             possible = voltage_V[g] > limits[4] and temperature_K[g] < limits[5]
             on = allowed and wanted and possible
@@ -153,7 +153,7 @@ class Balancing:
         voltage_V: Floats,
         soc: Floats,
         temperature_K: Floats,
-        derived: Floats,
+        estimate: Floats,
         rack_rows: Floats,
         verdict: Floats,
         out: Bools,
@@ -167,7 +167,7 @@ class Balancing:
             soc if self.by_soc else voltage_V,
             voltage_V,
             temperature_K,
-            derived,
+            estimate,
             self._rack_first,
             rack_rows,
             verdict,

@@ -26,7 +26,7 @@ from controllers.conditioning import (
     V_MAX,
     V_MIN,
 )
-from controllers.ekf import OCV, R0, R1, SLOPE, V1
+from controllers.ekf_sweep import OCV, OVERPOTENTIAL, R0, R1, SLOPE
 from controllers.ports import BmsState, FieldSpec, Floats, Ints, PackMap
 
 HORIZONS_S = np.array([0.0, 2.0, 10.0, 30.0])  # fixed by `BmsCommand`
@@ -114,7 +114,7 @@ def ramp(x, zero, full):
 
 
 @kernel
-def headroom(derived, filter_state, first, last, horizon_s, tau_s, c):
+def headroom(estimate, first, last, horizon_s, tau_s, c):
     """Return charge and discharge current that keep all groups within the voltage window [A].
 
     With ``d = 1 - exp(-t/tau)`` the voltage after t at constant i is
@@ -123,9 +123,9 @@ def headroom(derived, filter_state, first, last, horizon_s, tau_s, c):
     decay = 1.0 - math.exp(-horizon_s / tau_s)
     charge, discharge, is_known = math.inf, math.inf, True
     for g in range(first, last):
-        rest_V = derived[OCV, g] - (1.0 - decay) * filter_state[V1, g]
-        moved = derived[SLOPE, g] * horizon_s / c[CAPACITY]
-        per_ohm = 1.0 / (derived[R0, g] + derived[R1, g] * decay + moved)
+        rest_V = estimate[OCV, g] - (1.0 - decay) * estimate[OVERPOTENTIAL, g]
+        moved = estimate[SLOPE, g] * horizon_s / c[CAPACITY]
+        per_ohm = 1.0 / (estimate[R0, g] + estimate[R1, g] * decay + moved)
         down = (rest_V - c[V_LOW0]) * per_ohm
         up = (c[V_HIGH0] - rest_V) * per_ohm
         is_known &= down == down
@@ -145,9 +145,7 @@ def narrow(limit, reason, factor, why):
 
 
 @kernel
-def rack_limits(
-    rack_rows, derived, filter_state, rack_first, verdict, state, horizons, c, memory, sent, dt
-):
+def rack_limits(rack_rows, estimate, rack_first, verdict, state, horizons, c, memory, sent, dt):
     """Limit every rack; return the index of the reason that binds the tighter direction.
 
     `memory` (2, R, 4) holds the slewed limits, `sent` (2, R, 4) is what the command carries [A];
@@ -192,8 +190,7 @@ def rack_limits(
             charge_part, discharge_part, why_c, why_d = 0.0, 0.0, APART, APART
         for h in range(4):
             by_charge, by_discharge = headroom(
-                derived,
-                filter_state,
+                estimate,
                 rack_first[r],
                 rack_first[r + 1],
                 horizons[h],
@@ -280,7 +277,7 @@ class PowerLimits:
     def step(
         self,
         rack_rows: Floats,
-        derived: Floats,
+        estimate: Floats,
         verdict: Floats,
         state: Ints,
         sent: Floats,
@@ -290,8 +287,7 @@ class PowerLimits:
         """Limit every rack into `sent` (2, R, 4), [A]; return why."""
         why = rack_limits(
             rack_rows,
-            derived,
-            view.filter_state,
+            estimate,
             self._rack_first,
             verdict,
             state,

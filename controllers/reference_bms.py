@@ -1,7 +1,7 @@
 """The reference BMS: measurements in, one command out, in a list of stages.
 
 condition   bridge gaps, statistics of every rack            conditioning.py
-estimate    Kalman filter and Coulomb count of every group   ekf.py, counting.py
+estimate    Kalman filter and Coulomb count of every group   ekf*.py, counting.py
 protect     the table: alarms, and what they demand          protection.py, limit*.py, watching.py
 sequence    contactors                                       sequence.py
 limit       currents now and in 2, 10, 30 s                  power_limits.py
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from controllers.balancing import Balancing, BalancingOptions
 from controllers.conditioning import Conditioning
 from controllers.ekf import FilterNoise, GroupFilter
+from controllers.ekf_sweep import REPORT_SOC
 from controllers.filter_params import Mismatch, load_filter_params
 from controllers.limit_rows import rows_for
 from controllers.limits import RowOverride, allocate_quantities, override_rows
@@ -125,7 +126,7 @@ class ReferenceBms:
     def _allocate_command(self) -> None:
         """Allocate the one command that every step fills; its arrays are rows of four buffers."""
         n_racks, n_groups = self._pack.n_racks, self._pack.n_groups
-        self._report = np.full((3, n_groups), np.nan)
+        self._report = self._filter.estimate[REPORT_SOC:, :n_groups]
         self._sent_A = np.zeros((2, n_racks, 4))
         self._site_A = np.zeros((2, 4))
         self._contactors = np.zeros((3, n_racks), dtype=np.bool_)
@@ -162,9 +163,9 @@ class ReferenceBms:
         verdict = self._protection.verdict
 
         self._conditioning.step(inputs, elapsed_s, view)
-        self._filter.step(voltage_V, temperature_K, rows, self._report, elapsed_s, view)
+        self._filter.step(voltage_V, temperature_K, rows, elapsed_s, view)
 
-        self._watching.step(inputs, rows, self._filter.derived, self._sequence, view)
+        self._watching.step(inputs, rows, self._filter.estimate, self._sequence, view)
         command.alarms = self._protection.step(rows, host.reset, view)
 
         bus = inputs.bus_voltage_V.value
@@ -182,7 +183,7 @@ class ReferenceBms:
         state = view.sequence[0]
         command.state[:] = state
         command.reason = self._limits.step(
-            rows, self._filter.derived, verdict, state, self._sent_A, elapsed_s, view
+            rows, self._filter.estimate, verdict, state, self._sent_A, elapsed_s, view
         )
         self._limits.combine(self._sent_A, state, is_held, self._site_A)
         if is_held and command.reason != "not connected":
@@ -192,7 +193,7 @@ class ReferenceBms:
             voltage_V,
             self._report[0],
             temperature_K,
-            self._filter.derived,
+            self._filter.estimate,
             rows,
             verdict,
             command.bleed,

@@ -28,7 +28,7 @@ from controllers.conditioning import (
     V_MIN,
     V_SUM,
 )
-from controllers.ekf import R0, R1, SLOPE
+from controllers.ekf_sweep import R0, R1, SLOPE
 from controllers.ports import Floats, Measurements, PackMap
 from controllers.sequence import OPEN_FOR, Sequence
 
@@ -40,7 +40,7 @@ HEAT_CAPACITY_J_PER_K_AS = 13.0 / 3600.0  # assumed: 65 J/K for a 5 Ah cell of 2
 
 
 @kernel
-def watch_groups(voltage_V, derived, rack_first, rack_rows, cells, apart_V):
+def watch_groups(voltage_V, estimate, rack_first, rack_rows, cells, apart_V):
     """Find how far every group is from its rack's median, beyond what a healthy spread explains.
 
     On a steep OCV (nearly empty) a normal spread of soc moves voltages far apart, and under load a
@@ -53,8 +53,8 @@ def watch_groups(voltage_V, derived, rack_first, rack_rows, cells, apart_V):
             load_A = 0.0
         median = rack_rows[V_MEDIAN, r]
         for g in range(rack_first[r], rack_first[r + 1]):
-            allowance = SOC_SPREAD * max(derived[SLOPE, g] - SLOPE_NORMAL_V, 0.0)
-            allowance += DROP_SPREAD * load_A * (derived[R0, g] + derived[R1, g])
+            allowance = SOC_SPREAD * max(estimate[SLOPE, g] - SLOPE_NORMAL_V, 0.0)
+            allowance += DROP_SPREAD * load_A * (estimate[R0, g] + estimate[R1, g])
             if not allowance >= 0.0:
                 allowance = 0.0
             below_V = median - voltage_V[g]
@@ -64,7 +64,7 @@ def watch_groups(voltage_V, derived, rack_first, rack_rows, cells, apart_V):
 
 @kernel
 def watch_sensors(
-    temperature_K, rate, voltage_V, derived, sensor_group, sensor_rack, rack_rows, limits, out
+    temperature_K, rate, voltage_V, estimate, sensor_group, sensor_rack, rack_rows, limits, out
 ):
     """Find the heating that the current does not explain, and the signs of a runaway.
 
@@ -74,7 +74,7 @@ def watch_sensors(
     for k in range(len(temperature_K)):
         g, r = sensor_group[k], sensor_rack[k]
         i = rack_rows[CURRENT, r] / limits[0]
-        heat_W = i * i * (derived[R0, g] + derived[R1, g])
+        heat_W = i * i * (estimate[R0, g] + estimate[R1, g])
         out[0, k] = rate[k] - (heat_W / limits[1] if heat_W > 0.0 else 0.0)
         collapsed = voltage_V[g] < 0.75 * rack_rows[V_MEDIAN, r]
         out[1, k] = rate[k] if collapsed or temperature_K[k] >= limits[2] else 0.0
@@ -113,7 +113,7 @@ def watch_cells(
     voltage_V,
     temperature_K,
     rate,
-    derived,
+    estimate,
     rack_first,
     sensor_group,
     sensor_rack,
@@ -123,12 +123,12 @@ def watch_cells(
     sensors,
 ):
     """Fill the group and sensor quantities in one call; `apart_V` and `sensors` are written."""
-    watch_groups(voltage_V, derived, rack_first, rack_rows, limits[0], apart_V)
+    watch_groups(voltage_V, estimate, rack_first, rack_rows, limits[0], apart_V)
     watch_sensors(
         temperature_K,
         rate,
         voltage_V,
-        derived,
+        estimate,
         sensor_group,
         sensor_rack,
         rack_rows,
@@ -193,7 +193,7 @@ class Watching:
         self,
         inputs: Measurements,
         rack_rows: Floats,
-        derived: Floats,
+        estimate: Floats,
         sequence: Sequence,
         view: Any,
     ) -> None:
@@ -203,7 +203,7 @@ class Watching:
             quantity["voltage_V"],
             quantity["temperature_K"],
             quantity["heating_K_per_s"],
-            derived,
+            estimate,
             pack.rack_first_group,
             pack.temperature_group,
             pack.temperature_rack,

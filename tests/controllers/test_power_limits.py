@@ -101,9 +101,9 @@ def test_headroom_holds_the_voltage_window_on_the_filters_own_model() -> None:
     """At the limit for t seconds, the model's voltage after t is the lower corner."""
     running = Running(0.08, limits={"voltage_low_V": (3.0, 3.05)}, voltage_V=3.16)
     command = running.step()
-    bms, view = running.bms, running.view
-    ocv, slope, r0, r1 = bms._filter.derived[:4, 0]
-    v1, tau = view.filter_state[1, 0], bms._conditioning.rack_rows[17, 0]
+    bms = running.bms
+    ocv, slope, r0, r1, v1 = bms._filter.estimate[:5, 0]
+    tau = bms._conditioning.rack_rows[17, 0]
     capacity = bms.describe()["filter_capacity_As"]
     i = command.rack_discharge_limit_A[0] / PACK.cells_per_group
     assert 0.0 < i[3] < PACK.rating.discharge_current_max_A
