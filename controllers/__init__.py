@@ -2,7 +2,7 @@
 
 ports           the messages: what a controller is told and what it answers
 terms           modes, states, severities; pack_map: the wiring list; memory: remembered fields
-reference_bms   the reference BMS, a list of the stages below
+reference_bms   the reference BMS, a list of the stages below; bms_sweep: all of them in one call
 conditioning    measurements made usable: short gaps bridged, statistics per rack
 filter_params   the filter's own calibration, never the plant's parameters; filter_tables: look-ups
 ekf             state of charge of every group, with an honest standard deviation;

@@ -9,7 +9,7 @@ voltage floor, never a rack with an alarm that derates. The decision is remember
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cell_models.jit import kernel
 from controllers.conditioning import CURRENT, V_LOST
 from controllers.ekf_sweep import R0, R1
-from controllers.ports import Bools, FieldSpec, Floats, PackMap
+from controllers.ports import FieldSpec, PackMap
 
 
 class BalancingOptions(BaseModel):
@@ -98,6 +98,10 @@ def choose_bleeds(
             rest_s[r] = 0.0
         allowed = i <= 2.0 * limits[3] and rest_s[r] >= limits[2]
         allowed = allowed and verdict[0, r] < 2.0 and rack_rows[V_LOST, r] == 0.0
+        if not allowed:
+            bleeding[rack_first[r] : rack_first[r + 1]] = 0
+            out[rack_first[r] : rack_first[r + 1]] = False
+            continue
         lowest = math.inf
         for g in range(rack_first[r], rack_first[r + 1]):
             lowest = min(lowest, level[g] + own_drop(g, bleeding, voltage_V, estimate, limits[6]))
@@ -105,7 +109,7 @@ def choose_bleeds(
             above = level[g] + own_drop(g, bleeding, voltage_V, estimate, limits[6]) - lowest
             wanted = above > limits[0] or (bleeding[g] != 0 and above > limits[1])
             possible = voltage_V[g] > limits[4] and temperature_K[g] < limits[5]
-            on = allowed and wanted and possible
+            on = wanted and possible
             bleeding[g] = 1 if on else 0
             out[g] = on
 
@@ -133,7 +137,7 @@ class Balancing:
         )
         if not stop < start:
             raise ValueError(f"balancing: hysteresis {stop} must be below the threshold {start}")
-        self._limits = np.array(
+        self.limits = np.array(
             [
                 start,
                 stop,
@@ -145,35 +149,4 @@ class Balancing:
                 if self.by_soc or not self.enabled
                 else 1.0 / (pack.bleed_resistance_ohm * pack.cells_per_group),
             ]
-        )
-        self._rack_first = pack.rack_first_group
-
-    def step(
-        self,
-        voltage_V: Floats,
-        soc: Floats,
-        temperature_K: Floats,
-        estimate: Floats,
-        rack_rows: Floats,
-        verdict: Floats,
-        out: Bools,
-        elapsed_s: float,
-        view: Any,
-    ) -> None:
-        """Decide for every group; `out` (G,) is written."""
-        if not self.enabled:
-            return
-        choose_bleeds(
-            soc if self.by_soc else voltage_V,
-            voltage_V,
-            temperature_K,
-            estimate,
-            self._rack_first,
-            rack_rows,
-            verdict,
-            view.rest_s,
-            view.bleeding,
-            out,
-            self._limits,
-            elapsed_s,
         )

@@ -9,12 +9,11 @@ protection table watches, and the statistics of every rack into `rack_rows`.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from cell_models.jit import kernel
-from controllers.ports import Channel, FieldSpec, Floats, Ints, Measurements, PackMap
+from controllers.ports import FieldSpec, Ints, PackMap
 
 # Rows of `rack_rows`, one column per rack.
 CURRENT, CURRENT_B, DIRECTION, RACK_VOLTAGE = 0, 1, 2, 3
@@ -48,27 +47,47 @@ def bridge(value, is_valid, age_s, held, held_age_s, elapsed_s, hold_s):
 
 
 @kernel
-def count_below(voltage_V, first, last, level_V):
+def count_below(voltage_V, level_V):
     """Count the groups below a level; a blind group (NaN) is not counted."""
     n = 0
-    for g in range(first, last):
-        n += voltage_V[g] < level_V
+    for g in range(len(voltage_V)):
+        n += 1 if voltage_V[g] < level_V else 0
     return n
 
 
 @kernel
-def find_median(voltage_V, first, last, n, low_V, high_V):
+def find_median(voltage_V, n, low_V, high_V):
     """Return the median of the `n` valid voltages between `low_V` and `high_V`.
 
     By bisection on the level: no sorting, no branches, exact to 1/16384 of the spread.
     """
     for _ in range(14):
         middle = 0.5 * (low_V + high_V)
-        if 2 * count_below(voltage_V, first, last, middle) < n:
+        if 2 * count_below(voltage_V, middle) < n:
             low_V = middle
         else:
             high_V = middle
     return 0.5 * (low_V + high_V)
+
+
+@kernel
+def take_fresh(value, valid, age_s, held_V, held_age_s, voltage_V, lost_s, hold_s):
+    """Take all voltages of a rack as they are, if all are fresh; tell whether they were.
+
+    What `bridge` does for each, without its branches; else nothing is written.
+    """
+    n_bad = 0
+    for g in range(len(value)):
+        n_bad += 0 if valid[g] & (abs(value[g]) < math.inf) & (age_s[g] <= hold_s) else 1
+    if n_bad > 0:
+        return False
+    for g in range(len(value)):
+        voltage_V[g] = value[g]
+    for g in range(len(value)):
+        held_V[g] = value[g]
+    held_age_s[:] = 0.0
+    lost_s[:] = 0.0
+    return True
 
 
 @kernel
@@ -129,28 +148,29 @@ def condition_groups(
     `memory` (2, G), `voltage_V`, `lost_s` (G,) and `rack_rows` are written.
     """
     for r in range(len(rack_first) - 1):
+        first, last = rack_first[r], rack_first[r + 1]
+        volts = voltage_V[first:last]
+        held_V, held_s, lost = memory[0, first:last], memory[1, first:last], lost_s[first:last]
+        fresh, is_valid, age = value[first:last], valid[first:last], age_s[first:last]
+        if not take_fresh(fresh, is_valid, age, held_V, held_s, volts, lost, hold_s):
+            for g in range(len(volts)):
+                volts[g], held_V[g], held_s[g] = bridge(
+                    fresh[g], is_valid[g], age[g], held_V[g], held_s[g], elapsed_s, hold_s
+                )
+                lost[g] = held_s[g]
         total, lowest, highest, n = 0.0, math.inf, -math.inf, 0
-        for g in range(rack_first[r], rack_first[r + 1]):
-            v, memory[0, g], held_age = bridge(
-                value[g], valid[g], age_s[g], memory[0, g], memory[1, g], elapsed_s, hold_s
-            )
-            memory[1, g] = held_age
-            lost_s[g] = held_age
-            voltage_V[g] = v
-            if v == v:
-                total += v
-                lowest = min(lowest, v)
-                highest = max(highest, v)
-                n += 1
-        count = rack_first[r + 1] - rack_first[r]
+        for g in range(len(volts)):
+            v = volts[g]
+            total += v
+            lowest = v if v < lowest else lowest
+            highest = v if v > highest else highest
+            n += 1 if v == v else 0
+        count = len(volts)
         rack_rows[V_LOST, r] = count - n
-        rack_rows[V_SUM, r] = total if n == count else math.nan
+        rack_rows[V_SUM, r] = total  # NaN if any is
         rack_rows[V_MIN, r] = lowest if n > 0 else math.nan
         rack_rows[V_MAX, r] = highest if n > 0 else math.nan
-        median = math.nan
-        if n > 0:
-            median = find_median(voltage_V, rack_first[r], rack_first[r + 1], n, lowest, highest)
-        rack_rows[V_MEDIAN, r] = median
+        rack_rows[V_MEDIAN, r] = find_median(volts, n, lowest, highest) if n > 0 else math.nan
 
 
 @kernel
@@ -207,24 +227,6 @@ def spread_temperatures(temperature_K, group_sensor, group_rack, rack_rows, grou
 
 
 @kernel
-def condition_cells(
-    volts, volts_valid, volts_age, held_V, voltage_V, voltage_lost_s, rack_first,
-    warm, warm_valid, warm_age, held_K, temperature_K, rate, temperature_lost_s, sensor_rack,
-    group_sensor, group_rack, group_temperature_K, rack_rows, elapsed_s, hold_s,
-):  # fmt: skip
-    """Run the three kernels above in one call."""
-    condition_groups(
-        volts, volts_valid, volts_age, held_V, voltage_V, voltage_lost_s, rack_first, rack_rows,
-        elapsed_s, hold_s,
-    )  # fmt: skip
-    condition_sensors(
-        warm, warm_valid, warm_age, held_K, temperature_K, rate, temperature_lost_s, sensor_rack,
-        rack_rows, elapsed_s,
-    )  # fmt: skip
-    spread_temperatures(temperature_K, group_sensor, group_rack, rack_rows, group_temperature_K)
-
-
-@kernel
 def summarise_site(rack_rows, state, site_row):
     """Gather the racks: coldest, hottest, lowest soc, energy out and in, racks opening or closed.
 
@@ -273,18 +275,16 @@ def nearest_sensors(pack: PackMap) -> Ints:
 
 
 class Conditioning:
-    """Runs the kernels above; remembers held values, their ages and the slow temperatures.
+    """Constants and scratch of the kernels above; held values, ages, slow temperatures are memory.
 
     Parameters
     ----------
     pack : PackMap
     step_s : float
         Period of the BMS [s].
-    quantity : dict of str to float64 array
-        Where voltages, ages, temperatures and rates go: slices of what protection watches.
     """
 
-    def __init__(self, pack: PackMap, step_s: float, quantity: dict[str, Floats]) -> None:
+    def __init__(self, pack: PackMap, step_s: float) -> None:
         n_groups, n_sensors = pack.n_groups, pack.n_temperatures
         self.fields = (
             FieldSpec(name="held_voltage", shape=(2, n_groups), unit="V, s", initial=math.nan),
@@ -296,70 +296,10 @@ class Conditioning:
             ),
             FieldSpec(name="held_current", shape=(4, pack.n_racks), unit="A, s", initial=math.nan),
         )
-        self._pack, self._quantity = pack, quantity
-        self._hold_s = max(HOLD_S, 2.5 * step_s)
+        self.hold_s = max(HOLD_S, 2.5 * step_s)
         rating = pack.rating
-        self._rest_A = 0.01 * pack.cells_per_group * rating.capacity_As / 3600.0  # 1 % of 1C
-        self._nearest = nearest_sensors(pack)
-        self._no_rack = Channel.not_fitted(pack.n_racks)
-        self._no_group = Channel.not_fitted(n_groups)
-        self._no_sensor = Channel.not_fitted(n_sensors)
+        self.rest_A = 0.01 * pack.cells_per_group * rating.capacity_As / 3600.0  # 1 % of 1C
+        self.nearest = nearest_sensors(pack)
         self.rack_rows = np.zeros((N_RACK_ROWS, pack.n_racks))
-        self._site_row = np.zeros(7)
+        self.site_row = np.zeros(7)
         self.group_temperature_K = np.zeros(n_groups)
-
-    def fitted(self, channel: Channel) -> Channel:
-        """Return the channel of one entry per rack, all invalid if the pack has none."""
-        return channel if len(channel.value) == self._pack.n_racks else self._no_rack
-
-    def step(self, inputs: Measurements, elapsed_s: float, view: Any) -> None:
-        """Condition one message; results are in `rack_rows`, `group_temperature_K`, `quantity`."""
-        pack, quantity, rows = self._pack, self._quantity, self.rack_rows
-        a, b = self.fitted(inputs.rack_current_A), self.fitted(inputs.rack_current_b_A)
-        condition_racks(
-            a.value,
-            a.valid,
-            a.age_s,
-            b.value,
-            b.valid,
-            b.age_s,
-            view.held_current,
-            rows,
-            elapsed_s,
-            self._hold_s,
-            self._rest_A,
-        )
-        rows[RACK_VOLTAGE] = self.fitted(inputs.rack_voltage_V).value
-        group, sensor = inputs.group_voltage_V, inputs.temperature_K
-        if len(group.value) != pack.n_groups:
-            group = self._no_group
-        if len(sensor.value) != len(pack.temperature_rack):
-            sensor = self._no_sensor
-        condition_cells(
-            group.value,
-            group.valid,
-            group.age_s,
-            view.held_voltage,
-            quantity["voltage_V"],
-            quantity["voltage_lost_s"],
-            pack.rack_first_group,
-            sensor.value,
-            sensor.valid,
-            sensor.age_s,
-            view.held_temperature,
-            quantity["temperature_K"],
-            quantity["heating_K_per_s"],
-            quantity["temperature_lost_s"],
-            pack.temperature_rack,
-            self._nearest,
-            pack.group_rack,
-            self.group_temperature_K,
-            rows,
-            elapsed_s,
-            self._hold_s,
-        )
-
-    def site(self, state: Ints) -> list[float]:
-        """Return coldest, hottest [K], lowest soc, energy out, in [J], racks opening, closed."""
-        summarise_site(self.rack_rows, state, self._site_row)
-        return self._site_row.tolist()

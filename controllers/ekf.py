@@ -14,8 +14,6 @@ Cell-equivalent quantities throughout: group current divided by the cells in par
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -42,10 +40,9 @@ from controllers.ekf_sweep import (
     T_STEP,
     TIME_I,
     TIME_V,
-    filter_sweep,
 )
 from controllers.filter_params import FilterParams, pack_tables
-from controllers.ports import FieldSpec, Floats, PackMap
+from controllers.ports import FieldSpec, PackMap
 
 
 class FilterNoise(BaseModel):
@@ -88,7 +85,7 @@ class FilterNoise(BaseModel):
 
 
 class GroupFilter:
-    """The filter of all groups: constants and scratch; the state is in the view.
+    """The filter of all groups: constants and results; the state is in the view.
 
     Parameters
     ----------
@@ -136,28 +133,3 @@ class GroupFilter:
         c[SIGMA_BIAS] = noise.bias_V
         self.constants = c
         self.estimate = np.full((N_ESTIMATE, n_blocks * LANES), np.nan)
-        self._rack_first = pack.rack_first_group
-
-    def step(
-        self,
-        voltage_V: Floats,
-        temperature_K: Floats,
-        rack_rows: Floats,
-        elapsed_s: float,
-        view: Any,
-    ) -> None:
-        """Step all groups; `estimate` and `rack_rows` are written."""
-        filter_sweep(
-            view.filter_state,
-            view.filter_clock,
-            view.bleeding,
-            voltage_V,
-            temperature_K,
-            self._rack_first,
-            self.table,
-            self.maps,
-            self.constants,
-            rack_rows,
-            self.estimate,
-            elapsed_s,
-        )

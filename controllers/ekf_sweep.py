@@ -25,7 +25,7 @@ from controllers.conditioning import (
     SOC_MIN,
     TAU,
 )
-from controllers.counting import add_charge
+from controllers.counting import add_charge, counted_soc
 from controllers.ekf_lanes import (
     BEGUN,
     BLEED_IN,
@@ -284,7 +284,7 @@ def filter_block(x, base, c, dt):
         x[p + SLOPE_OUT], x[p + V1_OUT], x[p + SOC_OUT] = slope, v1, soc + blank
         x[p + R0_OUT], x[p + R1_OUT] = rho * x[p + R0_REF] + blank, rho * x[p + R1_REF]
         x[p + STD_OUT] = (std if std < STD_MAX else STD_MAX) + blank
-        x[p + COUNTED_OUT] = x[p + SOC_START] - (count + rest) * per_As + blank
+        x[p + COUNTED_OUT] = counted_soc(x[p + SOC_START], count, rest, capacity) + blank
 
 
 @kernel

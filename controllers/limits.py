@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from controllers.ports import AlarmScope, Floats, PackMap, Severity
+from controllers.ports import AlarmScope, Floats, Ints, PackMap, Severity
 
 GROUP, SENSOR, RACK, SITE = AlarmScope.GROUP, AlarmScope.SENSOR, AlarmScope.RACK, AlarmScope.SITE
 Gate = Literal["always", "charging", "discharging"]
@@ -189,3 +189,14 @@ def allocate_quantities(pack: PackMap) -> tuple[Floats, dict[str, Floats]]:
         named[name] = buffer[start : start + counts[scope]]
         start += counts[scope]
     return buffer, named
+
+
+def quantity_starts(named: dict[str, Floats]) -> Ints:
+    """Return where every quantity begins in the buffer, and its end, int64 (n + 1,).
+
+    Parameters
+    ----------
+    named : dict of str to float64 array
+        From `allocate_quantities`.
+    """
+    return np.cumsum([0, *(len(values) for values in named.values())]).astype(np.int64)

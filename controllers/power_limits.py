@@ -8,7 +8,6 @@ alarms demand. Anything unknown makes it zero. It falls at once and rises slowly
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -27,7 +26,7 @@ from controllers.conditioning import (
     V_MIN,
 )
 from controllers.ekf_sweep import OCV, OVERPOTENTIAL, R0, R1, SLOPE
-from controllers.ports import BmsState, FieldSpec, Floats, Ints, PackMap
+from controllers.ports import FieldSpec, PackMap
 
 HORIZONS_S = np.array([0.0, 2.0, 10.0, 30.0])  # fixed by `BmsCommand`
 # Entries of the constants.
@@ -114,13 +113,38 @@ def ramp(x, zero, full):
 
 
 @kernel
-def headroom(estimate, first, last, horizon_s, tau_s, c):
+def within_window(estimate, first, last, decay, horizon_s, charge_A, discharge_A, c):
+    """Tell whether both currents keep every group within the voltage window until the horizon.
+
+    The model of `headroom` without its division; False when anything is unknown.
+    """
+    ocv_V, slope_V = estimate[OCV, first:last], estimate[SLOPE, first:last]
+    r0, r1 = estimate[R0, first:last], estimate[R1, first:last]
+    over_V = estimate[OVERPOTENTIAL, first:last]
+    moved_s = horizon_s / c[CAPACITY]
+    low_V, high_V = c[V_LOW0], c[V_HIGH0]
+    n_beyond = 0
+    for g in range(len(ocv_V)):
+        rest_V = ocv_V[g] - (1.0 - decay) * over_V[g]
+        ohm = r0[g] + r1[g] * decay + slope_V[g] * moved_s
+        is_within = (rest_V - discharge_A * ohm >= low_V) & (rest_V + charge_A * ohm <= high_V)
+        n_beyond += 0 if is_within else 1
+    return n_beyond == 0
+
+
+@kernel
+def headroom(estimate, first, last, horizon_s, tau_s, wanted_charge_A, wanted_discharge_A, c):
     """Return charge and discharge current that keep all groups within the voltage window [A].
 
     With ``d = 1 - exp(-t/tau)`` the voltage after t at constant i is
     ``OCV - slope i t/Q - v1 (1-d) - i (R0 + R1 d)``, solved for i at the window's ends. Per cell.
+    Infinite where the currents that are wanted fit: more need not be known.
     """
     decay = 1.0 - math.exp(-horizon_s / tau_s)
+    if within_window(
+        estimate, first, last, decay, horizon_s, wanted_charge_A, wanted_discharge_A, c
+    ):
+        return math.inf, math.inf
     charge, discharge, is_known = math.inf, math.inf, True
     for g in range(first, last):
         rest_V = estimate[OCV, g] - (1.0 - decay) * estimate[OVERPOTENTIAL, g]
@@ -145,7 +169,7 @@ def narrow(limit, reason, factor, why):
 
 
 @kernel
-def rack_limits(rack_rows, estimate, rack_first, verdict, state, horizons, c, memory, sent, dt):
+def rack_limits(rack_rows, estimate, rack_first, verdict, state, c, memory, sent, dt):
     """Limit every rack; return the index of the reason that binds the tighter direction.
 
     `memory` (2, R, 4) holds the slewed limits, `sent` (2, R, 4) is what the command carries [A];
@@ -193,8 +217,10 @@ def rack_limits(rack_rows, estimate, rack_first, verdict, state, horizons, c, me
                 estimate,
                 rack_first[r],
                 rack_first[r + 1],
-                horizons[h],
+                HORIZONS_S[h],
                 rack_rows[TAU, r],
+                c[CHARGE_A] * charge_part,
+                c[DISCHARGE_A] * discharge_part,
                 c,
             )
             if h == 0 and by_charge < c[CHARGE_A] * charge_part:
@@ -272,36 +298,3 @@ class PowerLimits:
         c[T_DISCHARGE : T_DISCHARGE + 4] = options.discharge_temperature_K
         self.constants = c
         self.fields = (FieldSpec(name="limit_A", shape=(2, pack.n_racks, 4), unit="A"),)
-        self._rack_first = pack.rack_first_group
-
-    def step(
-        self,
-        rack_rows: Floats,
-        estimate: Floats,
-        verdict: Floats,
-        state: Ints,
-        sent: Floats,
-        elapsed_s: float,
-        view: Any,
-    ) -> str:
-        """Limit every rack into `sent` (2, R, 4), [A]; return why."""
-        why = rack_limits(
-            rack_rows,
-            estimate,
-            self._rack_first,
-            verdict,
-            state,
-            HORIZONS_S,
-            self.constants,
-            view.limit_A,
-            sent,
-            elapsed_s,
-        )
-        return REASONS[why]
-
-    def combine(self, sent: Floats, state: Ints, is_held: bool, site: Floats) -> None:
-        """Combine the racks into `site` (2, 4), [A]; all zero while `is_held`."""
-        site_limits(sent, state, is_held, self.constants, site)
-
-
-CONNECTED = (BmsState.NORMAL, BmsState.CHARGE)

@@ -10,12 +10,10 @@ reset.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from cell_models.jit import kernel
-from controllers.conditioning import DIRECTION
 from controllers.limits import GROUP, QUANTITIES, RACK, SENSOR, SITE, Row
 from controllers.ports import Alarm, AlarmScope, FieldSpec, Floats, Ints, PackMap, Severity
 
@@ -109,6 +107,7 @@ def summarise(rows, memory, busy, component_rack, derate, verdict):
     """Gather what the reacting alarms demand of each rack.
 
     `verdict` (3, R) is written: worst severity, factor on the charge and on the discharge limit.
+    `derate` is the factor on both while an undirected DERATE alarm reacts.
     """
     verdict[0, :] = 0.0
     verdict[1, :] = 1.0
@@ -180,10 +179,8 @@ class Protection:
     rows : tuple of Row
     step_s : float
         Period of the BMS [s].
-    quantity, buffer : dict of str to float64 array, float64 array
+    quantity : dict of str to float64 array
         From `limits.allocate_quantities`.
-    derate : float
-        Factor on both limits while an undirected DERATE alarm reacts.
     """
 
     def __init__(
@@ -192,42 +189,19 @@ class Protection:
         rows: tuple[Row, ...],
         step_s: float,
         quantity: dict[str, Floats],
-        buffer: Floats,
-        derate: float,
     ) -> None:
-        self._pack, self.rows, self._quantity, self._buffer = pack, rows, quantity, buffer
-        self._derate = derate
-        self._table, self._bounds, self._component_rack = _compile(pack, rows, step_s, quantity)
+        self._pack, self.rows, self._quantity = pack, rows, quantity
+        self.table, self.bounds, self.component_rack = _compile(pack, rows, step_s, quantity)
         self.fields = (
-            FieldSpec(name="alarm_memory", shape=(2, len(self._component_rack)), integer=True),
+            FieldSpec(name="alarm_memory", shape=(2, len(self.component_rack)), integer=True),
             FieldSpec(name="alarm_busy", shape=(len(rows),), integer=True),
         )
-        self._transitions = np.zeros((len(self._component_rack), 3), dtype=np.int64)
+        self.transitions = np.zeros((len(self.component_rack), 3), dtype=np.int64)
         self.verdict = np.zeros((3, pack.n_racks))
 
-    def step(self, rack_rows: Floats, reset: bool, view: Any) -> list[Alarm]:
-        """Evaluate all rows; `verdict` holds what they demand; return the transitions."""
-        memory, busy = view.alarm_memory, view.alarm_busy
-        n_found = evaluate_and_summarise(
-            self._buffer,
-            self._table,
-            self._bounds,
-            memory,
-            busy,
-            self._component_rack,
-            rack_rows[DIRECTION],
-            reset,
-            self._transitions,
-            self._derate,
-            self.verdict,
-        )
-        return [self._alarm(*change) for change in self._transitions[:n_found].tolist()]
-
-    def worst_active(self, view: Any) -> Severity:
-        """Return the worst severity among rows that are counting or alarmed."""
-        busy = view.alarm_busy
-        active = [row.severity for row, n in zip(self.rows, busy, strict=True) if n > 0]
-        return max(active, default=Severity.INFO)
+    def alarms(self, n_found: int) -> list[Alarm]:
+        """Return the first transitions of the last evaluation as alarms."""
+        return [self._alarm(*change) for change in self.transitions[:n_found].tolist()]
 
     def _alarm(self, row_index: int, component: int, comes: int) -> Alarm:
         row = self.rows[row_index]

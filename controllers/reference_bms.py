@@ -7,6 +7,8 @@ sequence    contactors                                       sequence.py
 limit       currents now and in 2, 10, 30 s                  power_limits.py
 balance     bleed resistors                                  balancing.py
 cool        pump, fan, chiller, heater                       thermal_control.py
+
+All but the last are kernels that `bms_sweep.py` calls in this order.
 """
 
 from __future__ import annotations
@@ -18,20 +20,22 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from controllers.balancing import Balancing, BalancingOptions
+from controllers.bms_sweep import BALANCES, BY_SOC, DERATE, HOLD_S, N_OPTIONS, REST_A, bms_sweep
 from controllers.conditioning import Conditioning
 from controllers.ekf import FilterNoise, GroupFilter
 from controllers.ekf_sweep import REPORT_SOC
 from controllers.filter_params import Mismatch, load_filter_params
 from controllers.limit_rows import rows_for
-from controllers.limits import RowOverride, allocate_quantities, override_rows
+from controllers.limits import RowOverride, allocate_quantities, override_rows, quantity_starts
 from controllers.ports import (
     BmsCommand,
     BmsRequest,
+    Channel,
     FieldSpec,
     Measurements,
     PackMap,
 )
-from controllers.power_limits import LimitOptions, PowerLimits
+from controllers.power_limits import APART, REASONS, LimitOptions, PowerLimits
 from controllers.protection import Protection
 from controllers.sequence import Sequence, SequenceOptions
 from controllers.thermal_control import ThermalOptions, control_temperature
@@ -97,15 +101,14 @@ class ReferenceBms:
         self._chemistry = o.chemistry
         if o.chemistry == "auto":
             self._chemistry = "lfp" if pack.rating.voltage_max_V < 3.8 else "nmc"
-        buffer, self._quantity = allocate_quantities(pack)
+        self._buffer, self._quantity = allocate_quantities(pack)
         self._params = load_filter_params(o.cell, o.mismatch)
-        self._conditioning = Conditioning(pack, o.step_s, self._quantity)
+        self._conditioning = Conditioning(pack, o.step_s)
         self._filter = GroupFilter(
             pack, self._params, o.noise, o.initial_soc, o.initial_soc_offset, o.initial_soc_std
         )
-        self._watching = Watching(pack, buffer, self._quantity)
         rows = override_rows(rows_for(self._chemistry), o.protection)
-        self._protection = Protection(pack, rows, o.step_s, self._quantity, buffer, o.limits.derate)
+        self._protection = Protection(pack, rows, o.step_s, self._quantity)
         self._sequence = Sequence(pack, o.sequence)
         self._limits = PowerLimits(pack, o.limits, self._chemistry, self._params.capacity_As)
         self._balancing = Balancing(pack, o.balancing, self._chemistry)
@@ -121,24 +124,73 @@ class ReferenceBms:
             FieldSpec(name="last_s", unit="s", initial=math.nan),
             FieldSpec(name="commands", integer=True),
         ) + tuple(field for stage in stages for field in stage.fields)
+        self._n = (pack.n_groups, pack.n_temperatures, pack.n_racks, pack.n_modules)
+        self._unfitted = {n: Channel.not_fitted(n) for n in self._n}
         self._allocate_command()
+        self._gather_constants()
 
     def _allocate_command(self) -> None:
         """Allocate the one command that every step fills; its arrays are rows of four buffers."""
         n_racks, n_groups = self._pack.n_racks, self._pack.n_groups
-        self._report = self._filter.estimate[REPORT_SOC:, :n_groups]
+        report = self._filter.estimate[REPORT_SOC:, :n_groups]
         self._sent_A = np.zeros((2, n_racks, 4))
         self._site_A = np.zeros((2, 4))
         self._contactors = np.zeros((3, n_racks), dtype=np.bool_)
         command = BmsCommand.all_open(self._pack)
         command.minus, command.precharge, command.plus = self._contactors
-        command.group_soc, command.group_soc_std, command.group_soc_counted = self._report
+        command.group_soc, command.group_soc_std, command.group_soc_counted = report
         command.rack_charge_limit_A, command.rack_discharge_limit_A = self._sent_A
         command.site_charge_limit_A, command.site_discharge_limit_A = self._site_A
         self._command = command
 
+    def _gather_constants(self) -> None:
+        """Put in order what every call of `bms_sweep` gets: wiring and constants, then results."""
+        pack, o, filtered, stage = self._pack, self.options, self._filter, self._conditioning
+        protection, watching, command = self._protection, Watching(pack), self._command
+        options = np.zeros(N_OPTIONS)
+        options[HOLD_S], options[REST_A], options[DERATE] = (
+            stage.hold_s,
+            stage.rest_A,
+            o.limits.derate,
+        )
+        options[BALANCES], options[BY_SOC] = self._balancing.enabled, self._balancing.by_soc
+        self._constants = (
+            pack.rack_first_group,
+            pack.group_rack,
+            stage.nearest,
+            pack.temperature_group,
+            pack.temperature_rack,
+            watching.module_rack,
+            protection.component_rack,
+            quantity_starts(self._quantity),
+            protection.table,
+            protection.bounds,
+            filtered.table,
+            filtered.maps,
+            filtered.constants,
+            watching.limits,
+            watching.rating_A,
+            self._sequence.constants,
+            self._limits.constants,
+            self._balancing.limits,
+            options,
+        )
+        self._results = (
+            self._buffer,
+            stage.rack_rows,
+            filtered.estimate,
+            stage.group_temperature_K,
+            protection.verdict,
+            protection.transitions,
+            self._contactors,
+            self._sent_A,
+            self._site_A,
+            command.bleed,
+            stage.site_row,
+        )
+
     def step(self, time_s: float, inputs: Measurements, view: Any) -> BmsCommand:
-        """Run all stages once.
+        """Run all stages once, in one compiled call.
 
         Parameters
         ----------
@@ -153,60 +205,83 @@ class ReferenceBms:
         BmsCommand
             The same object every time: read it before the next call.
         """
-        command, host = self._command, inputs.host
-        last_s = view.last_s[0]
+        command = self._command
+        last_s = view.last_s.item()
         elapsed_s = time_s - last_s if last_s <= time_s else 0.0
         view.last_s[0] = time_s
-        rows = self._conditioning.rack_rows
-        voltage_V = self._quantity["voltage_V"]
-        temperature_K = self._conditioning.group_temperature_K
-        verdict = self._protection.verdict
-
-        self._conditioning.step(inputs, elapsed_s, view)
-        self._filter.step(voltage_V, temperature_K, rows, elapsed_s, view)
-
-        self._watching.step(inputs, rows, self._filter.estimate, self._sequence, view)
-        command.alarms = self._protection.step(rows, host.reset, view)
-
-        bus = inputs.bus_voltage_V.value
-        is_held = self._sequence.step(
-            rows,
-            verdict,
-            inputs.contactor_feedback,
-            bus[0] if len(bus) else math.nan,
-            host.mode,
-            host.reset,
-            self._contactors,
+        arguments: list[Any] = [
+            *self._measured(inputs),
             elapsed_s,
-            view,
-        )
-        state = view.sequence[0]
-        command.state[:] = state
-        command.reason = self._limits.step(
-            rows, self._filter.estimate, verdict, state, self._sent_A, elapsed_s, view
-        )
-        self._limits.combine(self._sent_A, state, is_held, self._site_A)
-        if is_held and command.reason != "not connected":
+            view.held_current,
+            view.held_voltage,
+            view.held_temperature,
+            view.filter_state,
+            view.filter_clock,
+            view.bleeding,
+            view.alarm_memory,
+            view.alarm_busy,
+            view.sequence,
+            view.sequence_s,
+            view.limit_A,
+            view.rest_s,
+            *self._constants,
+            *self._results,
+        ]
+        n_found, why, is_held = bms_sweep(*arguments)
+        command.alarms = self._protection.alarms(n_found) if n_found else []
+        command.state[:] = view.sequence[0]
+        command.reason = REASONS[why]
+        if is_held and why != APART:
             command.reason = "waiting for racks to join"
-
-        self._balancing.step(
-            voltage_V,
-            self._report[0],
-            temperature_K,
-            self._filter.estimate,
-            rows,
-            verdict,
-            command.bleed,
-            elapsed_s,
-            view,
-        )
         self._finish(command, view)
         return command
+
+    def _measured(self, inputs: Measurements) -> tuple[Any, ...]:
+        """Return what `bms_sweep` takes from a message; what the pack lacks is never valid."""
+        n_groups, n_sensors, n_racks, n_modules = self._n
+        fitted = self._fitted
+        a, b = fitted(inputs.rack_current_A, n_racks), fitted(inputs.rack_current_b_A, n_racks)
+        volts = fitted(inputs.group_voltage_V, n_groups)
+        warm = fitted(inputs.temperature_K, n_sensors)
+        feedback, fuse_ok, host = inputs.contactor_feedback, inputs.fuse_ok, inputs.host
+        is_fitted, has_fuse = len(feedback) > 0, len(fuse_ok) > 0
+        bus = inputs.bus_voltage_V.value
+        return (
+            a.value,
+            a.valid,
+            a.age_s,
+            b.value,
+            b.valid,
+            b.age_s,
+            fitted(inputs.rack_voltage_V, n_racks).value,
+            volts.value,
+            volts.valid,
+            volts.age_s,
+            warm.value,
+            warm.valid,
+            warm.age_s,
+            fitted(inputs.insulation_ohm, n_racks).value,
+            fitted(inputs.module_gas_ppm, n_modules).value,
+            feedback if is_fitted else self._sequence.unfitted,
+            fuse_ok if has_fuse else self._sequence.no_fuse,
+            is_fitted,
+            has_fuse,
+            bool(inputs.interlock_closed),
+            bool(host.emergency_stop),
+            float(inputs.supply_V),
+            bus.item(0) if len(bus) else math.nan,
+            int(host.mode),
+            bool(host.reset),
+        )
+
+    def _fitted(self, channel: Channel, n: int) -> Channel:
+        """Return a channel of `n` entries; all are invalid if the message has another number."""
+        return channel if len(channel.value) == n else self._unfitted[n]
 
     def _finish(self, command: BmsCommand, view: Any) -> None:
         """Cool, ask the EMS, count the command."""
         coldest_K, hottest_K, soc_min, energy_out_J, energy_in_J, n_opening, _ = (
-            self._conditioning.site(command.state)
+            self._conditioning.site_row.tolist()
         )
         control_temperature(command, coldest_K, hottest_K, self.options.thermal)
         command.usable_discharge_J, command.usable_charge_J = energy_out_J, energy_in_J
@@ -218,8 +293,8 @@ class ReferenceBms:
             command.request = BmsRequest.CHARGE
         else:
             command.request = BmsRequest.NONE
-        view.commands[0] += 1
-        command.sequence = int(view.commands[0])
+        command.sequence = view.commands.item() + 1
+        view.commands[0] = command.sequence
 
     def describe(self) -> dict[str, Any]:
         """Return what the report prints: the stages, the filter's mismatch, the table."""

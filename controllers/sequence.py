@@ -18,14 +18,13 @@ can join have joined, the site's limits stay zero, or the first load would keep 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cell_models.jit import kernel
 from controllers.conditioning import CURRENT, RACK_VOLTAGE, V_LOST, V_SUM
-from controllers.ports import Bools, FieldSpec, Floats, HostMode, Ints, PackMap
+from controllers.ports import FieldSpec, PackMap
 
 # `ports.BmsState` as plain integers for the kernels (a test holds them together).
 INITIALIZATION, STANDBY, PRECHARGE, NORMAL = 0, 2, 3, 4
@@ -296,53 +295,5 @@ class Sequence:
         c[BREAK_A] = options.break_current_A or max(3.5, 0.05 * rating_A)
         c[OPEN_TIMEOUT], c[COIL_S] = options.open_timeout_s, pack.contactor_delay_s
         self.constants = c
-        self._unfitted = np.zeros((n_racks, 3), dtype=np.bool_)
-        self._no_fuse = np.ones(n_racks, dtype=np.bool_)
-
-    def watch(self, feedback: Bools, fuse_ok: Bools, out: Floats, view: Any) -> None:
-        """Fill what the table watches of the switches; `out` (3, R) is written."""
-        is_fitted, has_fuse = len(feedback) > 0, len(fuse_ok) > 0
-        watch_switches(
-            view.sequence,
-            view.sequence_s,
-            feedback if is_fitted else self._unfitted,
-            is_fitted,
-            fuse_ok if has_fuse else self._no_fuse,
-            has_fuse,
-            self.constants,
-            out,
-        )
-
-    def step(
-        self,
-        rack_rows: Floats,
-        verdict: Floats,
-        feedback: Bools,
-        bus_V: float,
-        mode: HostMode,
-        is_reset: bool,
-        contactors: Bools,
-        elapsed_s: float,
-        view: Any,
-    ) -> bool:
-        """Advance every rack into `contactors` (3, R); return whether limits wait for joining."""
-        is_fitted = len(feedback) > 0
-        return advance_racks(
-            view.sequence,
-            view.sequence_s,
-            rack_rows,
-            verdict,
-            feedback if is_fitted else self._unfitted,
-            is_fitted,
-            bus_V,
-            int(mode),
-            is_reset,
-            self.constants,
-            contactors,
-            elapsed_s,
-        )
-
-
-def states(view: Any) -> Ints:
-    """Return the `BmsState` of every rack, int64 (R,)."""
-    return view.sequence[STATE]
+        self.unfitted = np.zeros((n_racks, 3), dtype=np.bool_)
+        self.no_fuse = np.ones(n_racks, dtype=np.bool_)

@@ -8,7 +8,6 @@ plausibility of sensors, state of the switches.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -29,8 +28,7 @@ from controllers.conditioning import (
     V_SUM,
 )
 from controllers.ekf_sweep import R0, R1, SLOPE
-from controllers.ports import Floats, Measurements, PackMap
-from controllers.sequence import OPEN_FOR, Sequence
+from controllers.ports import PackMap
 
 CURRENT_FLOOR_A = 0.2  # fx: current on an open string
 SLOPE_NORMAL_V = 1.2  # above this OCV slope a normal soc spread alone moves the voltages apart
@@ -109,35 +107,6 @@ def watch_racks(rack_rows, limit_A, rating_A, open_s, watched):
 
 
 @kernel
-def watch_cells(
-    voltage_V,
-    temperature_K,
-    rate,
-    estimate,
-    rack_first,
-    sensor_group,
-    sensor_rack,
-    rack_rows,
-    limits,
-    apart_V,
-    sensors,
-):
-    """Fill the group and sensor quantities in one call; `apart_V` and `sensors` are written."""
-    watch_groups(voltage_V, estimate, rack_first, rack_rows, limits[0], apart_V)
-    watch_sensors(
-        temperature_K,
-        rate,
-        voltage_V,
-        estimate,
-        sensor_group,
-        sensor_rack,
-        rack_rows,
-        limits,
-        sensors,
-    )
-
-
-@kernel
 def worst_gas(gas_ppm, module_rack, worst):
     """Find the highest valid reading of every rack, NaN without any; `worst` (R,) is written."""
     worst[:] = math.nan
@@ -148,76 +117,20 @@ def worst_gas(gas_ppm, module_rack, worst):
 
 
 class Watching:
-    """Fills the quantities of one pack; remembers nothing.
+    """Constants of the quantities of one pack; nothing is remembered.
 
     Parameters
     ----------
     pack : PackMap
-    buffer, quantity : float64 array, dict of str to float64 array
-        From `limits.allocate_quantities`.
     """
 
-    def __init__(self, pack: PackMap, buffer: Floats, quantity: dict[str, Floats]) -> None:
-        self._pack, self._quantity = pack, quantity
-        n_racks, n_sensors = pack.n_racks, pack.n_temperatures
-        names = list(quantity)
-
-        def block(first: str, last: str, n: int) -> Floats:
-            start = sum(len(quantity[name]) for name in names[: names.index(first)])
-            n_rows = names.index(last) - names.index(first) + 1
-            return buffer[start : start + n_rows * n].reshape(n_rows, n)
-
-        self._apart = block("below_median_V", "above_median_V", pack.n_groups)
-        self._sensors = block("unexplained_K_per_s", "runaway_K_per_s", n_sensors)
-        self._racks = block("charge_ratio", "open_current", n_racks)
-        self._switches = block("contactor_mismatch", "fuse_blown", n_racks)
-        rating = pack.rating
-        self._rating_A = np.array(
-            [
-                pack.cells_per_group * rating.charge_current_max_A,
-                pack.cells_per_group * rating.discharge_current_max_A,
-            ]
+    def __init__(self, pack: PackMap) -> None:
+        rating, cells = pack.rating, float(pack.cells_per_group)
+        self.rating_A = cells * np.array(
+            [rating.charge_current_max_A, rating.discharge_current_max_A]
         )
-        self._cells = float(pack.cells_per_group)
-        self._sensor_limits = np.array(
-            [
-                self._cells,
-                HEAT_CAPACITY_J_PER_K_AS * rating.capacity_As,
-                rating.temperature_max_K,
-            ]
+        self.limits = np.array(
+            [cells, HEAT_CAPACITY_J_PER_K_AS * rating.capacity_As, rating.temperature_max_K]
         )
-        self._module_rack = np.zeros(pack.n_modules, dtype=np.int64)
-        self._module_rack[pack.group_module] = pack.group_rack
-
-    def step(
-        self,
-        inputs: Measurements,
-        rack_rows: Floats,
-        estimate: Floats,
-        sequence: Sequence,
-        view: Any,
-    ) -> None:
-        """Fill all quantities from one message."""
-        pack, quantity = self._pack, self._quantity
-        watch_cells(
-            quantity["voltage_V"],
-            quantity["temperature_K"],
-            quantity["heating_K_per_s"],
-            estimate,
-            pack.rack_first_group,
-            pack.temperature_group,
-            pack.temperature_rack,
-            rack_rows,
-            self._sensor_limits,
-            self._apart,
-            self._sensors,
-        )
-        watch_racks(rack_rows, view.limit_A, self._rating_A, view.sequence_s[OPEN_FOR], self._racks)
-        sequence.watch(inputs.contactor_feedback, inputs.fuse_ok, self._switches, view)
-        insulation = inputs.insulation_ohm.value
-        quantity["insulation_ohm"][:] = insulation if len(insulation) == pack.n_racks else np.nan
-        if len(inputs.module_gas_ppm.value) == pack.n_modules:
-            worst_gas(inputs.module_gas_ppm.value, self._module_rack, quantity["gas_ppm"])
-        quantity["interlock_open"][0] = not inputs.interlock_closed
-        quantity["emergency_stop"][0] = inputs.host.emergency_stop
-        quantity["supply_V"][0] = inputs.supply_V
+        self.module_rack = np.zeros(pack.n_modules, dtype=np.int64)
+        self.module_rack[pack.group_module] = pack.group_rack

@@ -8,7 +8,7 @@ from controllers.conditioning import CURRENT, N_RACK_ROWS
 from controllers.contract_rig import make_pack, make_view
 from controllers.ekf import FilterNoise, GroupFilter
 from controllers.ekf_lanes import BEGUN, P00, P01, P02, P11, P12, P22, SOC, SOC_REF, lanes_of
-from controllers.ekf_sweep import OCV, REFRESH_S, REPORT_SOC, SOC_DRIFT
+from controllers.ekf_sweep import OCV, REFRESH_S, REPORT_SOC, SOC_DRIFT, filter_sweep
 from controllers.filter_params import Mismatch, load_filter_params
 
 COVARIANCE = (P00, P01, P02, P11, P12, P22)
@@ -25,7 +25,11 @@ def run_filter(
     warm = np.linspace(283.15, 313.15, pack.n_groups)
     for k in range(len(voltage_V)):
         rows[CURRENT] = current_A[k]
-        filtered.step(voltage_V[k], warm, rows, step_s if k else 0.0, view)
+        filter_sweep(
+            view.filter_state, view.filter_clock, view.bleeding, voltage_V[k], warm,
+            pack.rack_first_group, filtered.table, filtered.maps, filtered.constants, rows,
+            filtered.estimate, step_s if k else 0.0,
+        )  # fmt: skip
     return filtered, view
 
 

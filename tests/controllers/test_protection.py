@@ -8,8 +8,8 @@ import pytest
 from controllers.contract_rig import make_measurements, make_pack, make_view
 from controllers.limit_rows import rows_for
 from controllers.limits import QUANTITIES, Row, allocate_quantities, override_rows
-from controllers.ports import Alarm, HostRequest, Severity
-from controllers.protection import Protection
+from controllers.ports import Alarm, HostRequest, PackMap, Severity
+from controllers.protection import Protection, evaluate_and_summarise
 from controllers.reference_bms import ReferenceBms
 
 PACK = make_pack((4, 3))
@@ -20,15 +20,18 @@ RUNNING = {"always": 0.0, "charging": -1.0, "discharging": 1.0}
 class Bench:
     """One table on one pack, with every quantity set by hand."""
 
-    def __init__(self, rows: tuple[Row, ...], step_s: float = STEP_S) -> None:
-        buffer, self.quantity = allocate_quantities(PACK)
-        self.protection = Protection(PACK, rows, step_s, self.quantity, buffer, 0.5)
+    def __init__(self, rows: tuple[Row, ...], step_s: float = STEP_S, pack: PackMap = PACK) -> None:
+        self.buffer, self.quantity = allocate_quantities(pack)
+        self.protection = Protection(pack, rows, step_s, self.quantity)
         self.view = make_view(self.protection.fields)
-        self.rack_rows = np.zeros((20, PACK.n_racks))
 
     def step(self, direction: float = 0.0, reset: bool = False) -> list[Alarm]:
-        self.rack_rows[2] = direction
-        return self.protection.step(self.rack_rows, reset, self.view)
+        p, view = self.protection, self.view
+        n_found = evaluate_and_summarise(
+            self.buffer, p.table, p.bounds, view.alarm_memory, view.alarm_busy, p.component_rack,
+            np.full(p.verdict.shape[1], direction), reset, p.transitions, 0.5, p.verdict,
+        )  # fmt: skip
+        return p.alarms(n_found)
 
 
 def beyond(row: Row) -> float:
@@ -257,15 +260,13 @@ def test_emergency_stop_and_interlock_open_at_once() -> None:
 def test_more_than_512_alarms_come_in_the_same_step() -> None:
     pack = make_pack((600,))
     (row,) = (r for r in ALL_ROWS if r.code == "voltage_lost")
-    buffer, quantity = allocate_quantities(pack)
-    protection = Protection(pack, (row,), 1.0, quantity, buffer, 0.5)
-    view, rack_rows = make_view(protection.fields), np.zeros((20, 1))
+    bench = Bench((row,), 1.0, pack)
     for lost_s, active in ((3.0, True), (0.0, False)):
-        quantity["voltage_lost_s"][:] = lost_s
-        alarms = protection.step(rack_rows, False, view)
+        bench.quantity["voltage_lost_s"][:] = lost_s
+        alarms = bench.step()
         assert [a.component for a in alarms] == list(range(600))
         assert all(a.active is active for a in alarms)
-        assert protection.step(rack_rows, False, view) == []
+        assert bench.step() == []
 
 
 def test_a_group_far_above_its_neighbours_is_named() -> None:
