@@ -22,6 +22,7 @@ from controllers.limits import QUANTITIES
 from controllers.power_limits import rack_limits, site_limits
 from controllers.protection import evaluate_and_summarise
 from controllers.sequence import OPEN_FOR, STATE, advance_racks, watch_switches
+from controllers.thermal_control import control_temperature
 from controllers.watching import watch_groups, watch_racks, watch_sensors, worst_gas
 
 _ORDER = tuple(QUANTITIES)
@@ -113,10 +114,10 @@ def bms_sweep(
     # wiring and constants
     rack_first, group_rack, nearest, sensor_group, sensor_rack, module_rack, component_rack, at,
     rows, bounds, table, maps, c_filter, c_watch, rating_A, c_sequence, c_limits, c_balance,
-    options,
+    bands, options,
     # results
     buffer, rack_rows, estimate, group_K, verdict, transitions, contactors, sent, site, out,
-    summary,
+    states, summary,
 ):  # fmt: skip
     """Run all stages once; memory and results are written.
 
@@ -153,4 +154,6 @@ def bms_sweep(
             out, c_balance, dt,
         )  # fmt: skip
     summarise_site(rack_rows, state, summary)
+    control_temperature(summary[0], summary[1], bands, summary[7:12])
+    states[:] = state
     return n_found, why, is_held

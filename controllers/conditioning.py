@@ -230,7 +230,7 @@ def spread_temperatures(temperature_K, group_sensor, group_rack, rack_rows, grou
 def summarise_site(rack_rows, state, site_row):
     """Gather the racks: coldest, hottest, lowest soc, energy out and in, racks opening or closed.
 
-    `site_row` (7,) is written. NaN of one rack does not hide the others in temperatures.
+    The first seven of `site_row` are written. One rack without temperatures does not hide others.
     """
     coldest, hottest, lowest = math.inf, -math.inf, math.inf
     energy_out, energy_in, n_opening, n_closed = 0.0, 0.0, 0.0, 0.0
@@ -301,5 +301,5 @@ class Conditioning:
         self.rest_A = 0.01 * pack.cells_per_group * rating.capacity_As / 3600.0  # 1 % of 1C
         self.nearest = nearest_sensors(pack)
         self.rack_rows = np.zeros((N_RACK_ROWS, pack.n_racks))
-        self.site_row = np.zeros(7)
+        self.site_row = np.zeros(12)
         self.group_temperature_K = np.zeros(n_groups)

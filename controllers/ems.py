@@ -22,6 +22,8 @@ from controllers.ports import (
     PackMap,
 )
 
+STOP, COOL = BmsRequest.STOP, BmsRequest.COOL
+RUN, HOLD = EmsMode.RUN, EmsMode.HOLD
 STALE_S = 3.0  # older limits count as zero (the engine enforces it too)
 STANDBY_PART = 0.01
 """What a PCS draws by itself, as a part of its rating: kept free below a discharge limit (assumed;
@@ -123,24 +125,24 @@ class SimpleEms:
             The same object every time.
         """
         command = self._command
-        view.commands[0] += 1
-        command.heartbeat = int(view.commands[0])
+        command.heartbeat = view.commands.item() + 1
+        view.commands[0] = command.heartbeat
         command.reserve_soc = self._reserve
-        command.pre_cool = 1.0 if inputs.request == BmsRequest.COOL else 0.0
+        command.pre_cool = 1.0 if inputs.request == COOL else 0.0
         blocked = self._blocked(inputs)
         if blocked:
-            command.power_W, command.mode, command.reason = 0.0, EmsMode.HOLD, blocked
+            command.power_W, command.mode, command.reason = 0.0, HOLD, blocked
             return command
-        command.mode = EmsMode.RUN
+        command.mode = RUN
         wish_W, reason = self._wish(inputs)
         command.power_W, command.reason, rests = self._narrow(wish_W, reason, inputs)
         if rests:
-            command.mode = EmsMode.HOLD
+            command.mode = HOLD
         return command
 
     def _blocked(self, inputs: EmsInputs) -> str:
         """Return why nothing at all may flow; empty when it may."""
-        if inputs.request == BmsRequest.STOP:
+        if inputs.request == STOP:
             return "the BMS asks to stop"
         if not inputs.is_connected:
             return "no rack is connected"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from controllers.ports import BmsCommand
+from cell_models.jit import kernel
+from controllers.ports import Floats
 
 Band = tuple[float, float]
 
@@ -48,29 +50,36 @@ class ThermalOptions(BaseModel):
         return self
 
 
-def _duty(temperature_K: float, band: Band) -> float:
-    return min(max((temperature_K - band[0]) / (band[1] - band[0]), 0.0), 1.0)
+@kernel
+def duty(temperature_K, low_K, high_K):
+    """Return how far a temperature lies within a band, 0 to 1."""
+    return min(max((temperature_K - low_K) / (high_K - low_K), 0.0), 1.0)
 
 
-def control_temperature(
-    command: BmsCommand, coldest_K: float, hottest_K: float, options: ThermalOptions
-) -> None:
-    """Set the thermal duties of the command from the extremes of all thermistors.
+@kernel
+def control_temperature(coldest_K, hottest_K, bands, duties):
+    """Set the duties of pump, fan, valve, chiller, heater from the extremes of all thermistors.
+
+    `duties` (5,) is written. `bands`, as from `band_array`: low and high of pump, fan, chiller and
+    heater [K], and the least duty of the pump. NaN when no thermistor is valid.
+    """
+    if math.isnan(hottest_K):
+        duties[:] = 1.0
+        duties[4] = 0.0
+        return
+    duties[0] = max(duty(hottest_K, bands[0], bands[1]), bands[8])
+    duties[1] = duty(hottest_K, bands[2], bands[3])
+    duties[3] = duty(hottest_K, bands[4], bands[5])
+    duties[2] = 1.0 if duties[3] > 0.0 else 0.0
+    duties[4] = 1.0 - duty(coldest_K, bands[6], bands[7])
+
+
+def band_array(options: ThermalOptions) -> Floats:
+    """Return the options as `control_temperature` takes them, float64 (9,).
 
     Parameters
     ----------
-    command : BmsCommand
-        Written.
-    coldest_K, hottest_K : float
-        [K]; NaN when no thermistor is valid.
     options : ThermalOptions
     """
-    if math.isnan(hottest_K):
-        command.pump = command.fan = command.valve = command.chiller = 1.0
-        command.heater = 0.0
-        return
-    command.pump = max(_duty(hottest_K, options.pump_K), options.pump_min)
-    command.fan = _duty(hottest_K, options.fan_K)
-    command.chiller = _duty(hottest_K, options.chiller_K)
-    command.heater = 1.0 - _duty(coldest_K, options.heater_K)
-    command.valve = 1.0 if command.chiller > 0.0 else 0.0
+    o = options
+    return np.array([*o.pump_K, *o.fan_K, *o.chiller_K, *o.heater_K, o.pump_min])
