@@ -12,6 +12,12 @@ VENV_PYTHON := $(BIN)/python
 endif
 INSTALLED := $(VENV)/.installed
 
+# Other simulators live apart, so that theirs are not our dependencies.
+PEERS := .venv-peers
+PEERS_PYTHON := $(subst $(VENV),$(PEERS),$(VENV_PYTHON))
+PEERS_INSTALLED := $(PEERS)/.installed
+PEERS_CONSTRAINTS := constraints.txt validation/peers/constraints.txt
+
 # The first of these that starts, has a fitting version and can make an environment (a pyenv shim may
 # exist and still fail, so each is called). To choose: make PYTHON=/path/to/python3.13
 PYTHON ?=
@@ -22,10 +28,10 @@ export PYBAMM_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format bench clean
+.PHONY: help install demo test test-slow check format bench bench-peers clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(INSTALLED)  ## the virtual environment in .venv (the others call it themselves)
 
@@ -53,8 +59,12 @@ format: $(INSTALLED)  ## rewrite the code in its format
 bench: $(INSTALLED)  ## how fast one step is on this machine
 	$(BIN)/twin bench
 
+bench-peers: $(INSTALLED) $(PEERS_INSTALLED)  ## the same hour in PyBaMM, thevenin and packtwin, timed side by side
+	@echo "Timing one hour in every simulator: about five minutes. The figures also go to bench-peers.json."
+	@$(VENV_PYTHON) -m validation.peers --peers $(PEERS_PYTHON) -o bench-peers.json
+
 clean:  ## remove what make, the demo and the tests have made (the environment stays)
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis demo.h5 demo.html
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis demo.h5 demo.html bench-peers.json
 	find cell_models packs controllers twin validation tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -71,3 +81,14 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing packtwin and its dependencies into $(VENV) (once; one to three minutes)."
 	@$(VENV_PYTHON) -m pip install -qq -c constraints.txt -e ".[test,lint]"
 	@touch $@
+
+# Without a package index the target goes on with the PyBaMM of .venv, and tries again next time.
+$(PEERS_INSTALLED): $(PEERS_CONSTRAINTS) | $(INSTALLED)
+	@echo "Installing PyBaMM and thevenin into $(PEERS) (once; about a minute)."
+	@if $(VENV_PYTHON) -m venv --clear $(PEERS) \
+	    && $(PEERS_PYTHON) -m pip install -qq $(PEERS_CONSTRAINTS:%=-c %) pybamm thevenin; then \
+	    touch $@; \
+	else \
+	    rm -rf $(PEERS); \
+	    echo "PyBaMM and thevenin could not be installed apart: thevenin is left out, PyBaMM is that of $(VENV)." >&2; \
+	fi
