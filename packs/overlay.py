@@ -5,6 +5,8 @@ A fault writes numbers here; nothing in the plant branches on "is there a fault"
 
 from __future__ import annotations
 
+from typing import Any
+
 from packs.state import Schema
 from packs.topology import Topology
 
@@ -25,7 +27,7 @@ def declare_overlay(schema: Schema, topology: Topology, n_sensors: int) -> None:
     group [ohm]. By rack: ``rack_short_S`` across the rack, between its fuse and its switches,
     ``leak_S`` (R, 2) from minus and plus to ground, ``coolant_fraction`` of the nominal flow,
     ``contactor_stuck`` and ``feedback`` (R, 3), ``fuse_open``. ``bus_short_S`` across the DC bus.
-    By sensor: ``sensor_offset`` in the unit of the channel, ``sensor_stuck`` and ``sensor_lost``.
+    Of the sensors see `declare_sensor_overlay`.
     """
     add = schema.add
     racks = topology.n_racks
@@ -41,6 +43,31 @@ def declare_overlay(schema: Schema, topology: Topology, n_sensors: int) -> None:
     add("overlay", "contactor_stuck", (racks, 3), integer=True)
     add("overlay", "feedback", (racks, 3), integer=True)
     add("overlay", "fuse_open", (racks,), integer=True)
-    add("overlay", "sensor_offset", (n_sensors,))
-    add("overlay", "sensor_stuck", (n_sensors,), integer=True)
-    add("overlay", "sensor_lost", (n_sensors,), integer=True)
+    declare_sensor_overlay(schema, n_sensors)
+
+
+OFFSET, GAIN, NOISE, SPIKE, SPIKE_CHANCE, RESOLUTION, LOST, KEEP, AIR = range(9)
+"""Rows of `sensor`."""
+STUCK, SWAP, DELAY, SILENT = range(4)
+"""Rows of `sensor_switch`."""
+
+
+def declare_sensor_overlay(schema: Schema, n_sensors: int) -> None:
+    """Declare what faults write on sensors, a column for each; all neutral at 0.
+
+    Rows of ``sensor``, in the unit of the channel: `OFFSET` added, drift included; `NOISE` one
+    sigma more, its variance added; `SPIKE` added to a sample with the chance `SPIKE_CHANCE`;
+    `RESOLUTION` of a coarser quantiser. Numbers: `GAIN` relative, added; `LOST` chance of a sample
+    to be lost; `KEEP` lag factor of a sampling period, in place of a shorter own one; `AIR` share
+    of the air in what a thermistor feels. Rows of ``sensor_switch``: `STUCK` repeats the last
+    sample; `SWAP` how many places further on the element sits that the channel is wired to;
+    `DELAY` in samples; `SILENT` no message arrives.
+    """
+    schema.add("overlay", "sensor", (AIR + 1, n_sensors))
+    schema.add("overlay", "sensor_switch", (SILENT + 1, n_sensors), integer=True)
+
+
+def clear_sensors(overlay: Any) -> None:
+    """Set everything on sensors neutral; the fields of `overlay` are written."""
+    overlay.sensor[...] = 0.0
+    overlay.sensor_switch[...] = 0

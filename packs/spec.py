@@ -155,9 +155,17 @@ class SensorSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorsSpec:
-    """All sensors; None is not fitted. `temperature_per` is ``group`` or ``module``.
+    """All sensors; None is not fitted.
 
-    There are `temperature_count` thermistors in each.
+    Attributes
+    ----------
+    temperature_per : str
+        ``group`` or ``module``; there are `temperature_count` thermistors in each.
+    scan_skew_s : float
+        Between two channels of a module's AFE, which scans its groups in order; 0 for all at once.
+    sense_wire_ohm : float
+        Each of the wires that the AFE both measures and bleeds through; 0 where it blanks the
+        bleeding while it samples.
     """
 
     group_voltage: SensorSpec
@@ -168,8 +176,13 @@ class SensorsSpec:
     coolant: SensorSpec | None
     ambient: SensorSpec | None
     insulation: SensorSpec | None
+    coolant_flow: SensorSpec | None
+    module_pressure: SensorSpec | None
+    module_gas: SensorSpec | None
     temperature_per: str
     temperature_count: int
+    scan_skew_s: float
+    sense_wire_ohm: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,6 @@ from packs.spec import (
     LayoutSpec,
     PackSpec,
     PcsSpec,
-    SensorSpec,
-    SensorsSpec,
     SizeSpec,
     SpreadSpec,
     ThermalSpec,
@@ -39,6 +37,8 @@ from twin.scenarios.load import load_scenario, problem_in
 from twin.scenarios.problems import Problem, ScenarioError, plain_message
 from twin.scenarios.scenario import Scenario
 from twin.scenarios.units import ticks
+from twin.sensor_faults import extra_delay
+from twin.sensor_sheets import sensors_spec
 
 HEALTHY_INSULATION_OHM = 5e6
 """Each rack to ground, no leak: ten times what a 400 V pack must have (500 ohm/V; assumed)."""
@@ -85,6 +85,8 @@ def build(scenario: Scenario | str | Path) -> Engine:
     schema.add("engine", "decided_at", integer=True, initial=-1)
     state = schema.build()
     parts.plant.bind(state)
+    thermal, wiring = parts.plant.spec.thermal, parts.plant.spec.wiring
+    sensors.bind(state, thermal.coolant_flow_kg_per_s, wiring.bleed_ohm)
     ledger.bind(state.view("ledger"))
     engine = _assemble(scenario, parts, injector, ledger, state)
     _settle(engine, scenario)
@@ -104,7 +106,13 @@ class Parts:
         self._problems: list[Problem] = []
         spec = pack_spec(scenario)
         self.topology = build_topology(spec.size, spec.layout)
-        self.sensors = Sensors(sensors_spec(scenario), self.topology, scenario.seed)
+        self.sensors = Sensors(
+            sensors_spec(scenario),
+            self.topology,
+            scenario.seed,
+            step_ticks=ticks(scenario.step),
+            extra_delay=extra_delay(scenario.faults, scenario.sensors),
+        )
         folder = scenario.directory
         params = self._try("cell.parameters", load_params, scenario)
         factories = {}
@@ -316,35 +324,6 @@ def pcs_spec(scenario: Scenario) -> PcsSpec:
         lag_s=pcs.lag,
         ramp_per_s=pcs.ramp,
         voltage_min_V=pcs.voltage_min,
-    )
-
-
-def sensors_spec(scenario: Scenario) -> SensorsSpec:
-    """Return the data sheets of all sensors."""
-    sensors = scenario.sensors
-
-    def sheet(section: Any) -> SensorSpec:
-        return SensorSpec(
-            noise=section.noise,
-            offset=getattr(section, "offset", 0.0),
-            gain=getattr(section, "gain", 0.0),
-            resolution=section.resolution,
-            period_s=section.period,
-            delay_s=section.delay,
-            lag_s=getattr(section, "lag", 0.0),
-        )
-
-    return SensorsSpec(
-        group_voltage=sheet(sensors.group_voltage),
-        temperature=sheet(sensors.temperature),
-        rack_current=sheet(sensors.rack_current),
-        rack_voltage=sheet(sensors.rack_voltage),
-        bus_voltage=sheet(sensors.bus_voltage),
-        coolant=sheet(sensors.coolant) if sensors.coolant else None,
-        ambient=sheet(sensors.ambient) if sensors.ambient else None,
-        insulation=sheet(sensors.insulation) if sensors.insulation else None,
-        temperature_per=sensors.temperature.per,
-        temperature_count=sensors.temperature.count,
     )
 
 

@@ -53,6 +53,10 @@ def axes(topology: Topology, sensors: Sensors) -> dict[str, Axis]:
         found.append(
             Axis(name="temperature", size=len(at), coordinates=places(at), long_name="thermistor")
         )
+    if any(sensors.slices[kind].stop > sensors.slices[kind].start for kind in OF_MODULES):
+        module = np.arange(topology.n_modules)
+        coordinates = {"rack": topology.module_rack, "place": module % modules}
+        found.append(Axis(name="module", size=topology.n_modules, coordinates=coordinates))
     return {axis.name: axis for axis in found}
 
 
@@ -140,7 +144,11 @@ MEASURED = {
     "coolant_outlet_K": ("rack", "K"),
     "ambient_K": (None, "K"),
     "insulation_ohm": ("rack", "ohm"),
+    "coolant_flow_kg_per_s": ("rack", "kg/s"),
+    "module_pressure_Pa": ("module", "Pa"),
+    "module_gas_ppm": ("module", "ppm"),
 }
+OF_MODULES = ("module_pressure_Pa", "module_gas_ppm")
 
 
 def _measured(engine: Engine) -> list[RecordedChannel]:
@@ -149,7 +157,7 @@ def _measured(engine: Engine) -> list[RecordedChannel]:
     for kind, (axis, unit) in MEASURED.items():
         at = engine.sensors.slices[kind]
         if at.stop > at.start:
-            valid = kind.rpartition("_")[0] + "_valid"
+            valid = kind.replace("_kg_per_s", "_flow").rpartition("_")[0] + "_valid"
             found.append(_channel(f"measured/{kind}", view.value[at], axis, unit, "as measured"))
             found.append(
                 _channel(f"measured/{valid}", view.valid[at], axis, text="1 if valid", dtype="u1")

@@ -102,15 +102,16 @@ class BmsPort:
             for kind, at in sensors.slices.items()
         }
         self.measurements = Measurements()
+        by_place = {"coolant_flow_kg_per_s": pack.n_racks, "module_pressure_Pa": pack.n_modules}
+        by_place["module_gas_ppm"] = pack.n_modules
         for kind in KINDS:
-            setattr(self.measurements, kind, fitted[kind])
+            channel = fitted[kind]
+            if kind in by_place and not len(channel.value):
+                channel = Channel.not_fitted(by_place[kind])
+            setattr(self.measurements, kind, channel)
         self.measurements.host = HostRequest(mode=HostMode.NORMAL)
         self.measurements.contactor_feedback = np.zeros((pack.n_racks, 3), dtype=np.bool_)
         self.measurements.fuse_ok = np.ones(pack.n_racks, dtype=np.bool_)
-        self.measurements.coolant_flow_kg_per_s = Channel.not_fitted(pack.n_racks)
-        n_modules = pack.n_modules
-        self.measurements.module_pressure_Pa = Channel.not_fitted(n_modules)
-        self.measurements.module_gas_ppm = Channel.not_fitted(n_modules)
 
     def bind(self, out: Any, sensors_view: Any, switch_view: Any, ems_out: Any) -> None:
         """Take the views on the commands in force and on what is measured."""

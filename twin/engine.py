@@ -174,7 +174,7 @@ class Engine:
 
     def look(self) -> None:
         """Gather the true value that each sensor measures."""
-        np.take(self.state.floats, self._places, out=self.sensors.truth, mode="clip")
+        self.sensors.look(self.state.floats, self._places)
 
     def sense(self, tick: int) -> None:
         """Turn truth into measurements."""
@@ -354,8 +354,8 @@ class Engine:
 
 
 def _places_of_truth(plant: Plant, sensors: Sensors, state: State) -> NDArray[np.int64]:
-    """Return where in the state's buffer each sensor's true value sits, sensor by sensor."""
-    net, heat, control = plant.network, plant.heat, plant.control
+    """Return where in the state's buffer each sensor's true value sits, and the air's behind."""
+    net, heat, control, sensed = plant.network, plant.heat, plant.control, state.view("sensed")
     top = plant.topology
     inlet = np.repeat(state.places(control.inlet_K), plant.topology.n_racks)
     places = {
@@ -371,6 +371,10 @@ def _places_of_truth(plant: Plant, sensors: Sensors, state: State) -> NDArray[np
         "coolant_outlet_K": state.places(heat.outlet_K),
         "ambient_K": state.places(control.ambient_K),
         "insulation_ohm": state.places(control.insulation_ohm),
+        "coolant_flow_kg_per_s": state.places(sensed.coolant_flow_kg_per_s),
+        "module_pressure_Pa": state.places(sensed.module_pressure_Pa),
+        "module_gas_ppm": state.places(sensed.module_gas_ppm),
     }
     fitted = {kind: at.stop > at.start for kind, at in sensors.slices.items()}
-    return np.concatenate([places[kind] for kind in KINDS if fitted[kind]])
+    found = [places[kind] for kind in KINDS if fitted[kind]]
+    return np.concatenate([*found, state.places(control.ambient_K)])

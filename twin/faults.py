@@ -1,7 +1,8 @@
 """Faults in a run: when each is active, and what it writes on the overlay.
 
 A fault is data: a window or a trigger, and a write. When any fault comes or goes the overlay is set
-neutral and all active faults write again, so that a fault that ends leaves nothing behind.
+neutral and all active faults write again, so that a fault that ends leaves nothing behind. What
+grows with the time since the fault came is written anew for every sample.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from packs.overlay import CONTACTORS, STUCK_CLOSED, STUCK_OPEN
+from packs.overlay import CONTACTORS, STUCK_CLOSED, STUCK_OPEN, clear_sensors
 from packs.sensors import Sensors
 from packs.spec import WiringSpec
 from packs.state import Schema
@@ -24,28 +25,13 @@ from twin.scenarios.fault_sections import (
     Fault,
     InternalShort,
     JointResistance,
-    SensorFault,
-    SensorOffset,
-    SensorStuck,
     Trigger,
 )
 from twin.scenarios.sections import Site, Thermistors
+from twin.sensor_faults import SENSOR_KINDS as SENSOR_KINDS  # `twin.answer_key` finds it here
+from twin.sensor_faults import grows, is_sensor_fault, sensor_writer
 
 NEVER = -1
-
-SENSOR_KINDS = {
-    "group_voltage": "group_voltage_V",
-    "temperature": "temperature_K",
-    "rack_current": "rack_current_A",
-    "rack_current_b": "rack_current_b_A",
-    "rack_voltage": "rack_voltage_V",
-    "bus_voltage": "bus_voltage_V",
-    "coolant_inlet": "coolant_inlet_K",
-    "coolant_outlet": "coolant_outlet_K",
-    "ambient": "ambient_K",
-    "insulation": "insulation_ohm",
-}
-"""Channel names of a scenario's sensor faults, and the kind of sensor they mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +82,20 @@ class FaultInjector:
         self._sensors = sensors
         self._wiring = wiring
         self._injections: list[Injection] = []
+        self._of_sensors = [k for k, fault in enumerate(faults) if is_sensor_fault(fault)]
+        self._growing = [k for k in self._of_sensors if grows(faults[k])]
         self.watches_soc = any(f.when and f.when.channel == "truth/cell_soc" for f in faults)
 
     def declare(self, schema: Schema) -> None:
-        """Declare which faults are active, and since when their trigger holds."""
+        """Declare which faults are active, since when they are and their trigger holds.
+
+        ``written_at`` is the tick that what grows on the overlay belongs to.
+        """
         n = max(1, len(self.faults))
         schema.add("faults", "active", (n,), integer=True)
         schema.add("faults", "held_since", (n,), integer=True, initial=NEVER)
+        schema.add("faults", "active_since", (n,), integer=True, initial=NEVER)
+        schema.add("faults", "written_at", integer=True)
 
     def bind(self, view: Any, overlay: Any, channels: Mapping[str, NDArray[Any]]) -> None:
         """Take the views; `channels` are the live arrays that triggers may watch, by path."""
@@ -112,11 +105,11 @@ class FaultInjector:
         self._injections = [
             Injection(
                 section=fault,
-                write=self._writer(fault),
+                write=self._writer(k, fault),
                 watched=channels[fault.when.channel] if fault.when else None,
                 place=self._place(fault.when.at, fault.when.channel) if fault.when else 0,
             )
-            for fault in self.faults
+            for k, fault in enumerate(self.faults)
         ]
 
     def active(self) -> list[int]:
@@ -138,6 +131,7 @@ class FaultInjector:
             known = j is not None
             self._view.active[k] = before._view.active[j] if known else 0
             self._view.held_since[k] = before._view.held_since[j] if known else NEVER
+            self._view.active_since[k] = before._view.active_since[j] if known else NEVER
         self._rewrite()
         return any((getattr(self._overlay, name) != old).any() for name, old in overlay.items())
 
@@ -148,10 +142,28 @@ class FaultInjector:
             active = self._is_active(k, injection, tick)
             if active != bool(self._view.active[k]):
                 self._view.active[k] = int(active)
+                self._view.active_since[k] = tick if active else NEVER
                 changed.append(Transition(k, active))
         if changed:
+            self._view.written_at[0] = tick
             self._rewrite()
+        elif self._growing and tick % self._sensors.period_ticks == 0:
+            self._grow(tick)
         return changed
+
+    def _grow(self, tick: int) -> None:
+        """Write what sensor faults have grown to, for the samples that are taken at `tick`."""
+        if not any(self._view.active[k] for k in self._growing):
+            return
+        self._view.written_at[0] = tick
+        clear_sensors(self._overlay)
+        for k in self._of_sensors:
+            if self._view.active[k]:
+                self._injections[k].write(self._overlay)
+
+    def _age_s(self, k: int) -> float:
+        """Return how long a fault has been active [s]."""
+        return float(self._view.written_at[0] - self._view.active_since[k]) / 1000.0
 
     def _is_active(self, k: int, injection: Injection, tick: int) -> bool:
         fault = injection.section
@@ -192,7 +204,7 @@ class FaultInjector:
         """Return the slot of a cell."""
         return int(self._topology.cell_slot[at.cell_index(self._site)])
 
-    def _writer(self, fault: Fault) -> Callable[[Any], None]:
+    def _writer(self, k: int, fault: Fault) -> Callable[[Any], None]:
         """Return what one fault writes on the overlay."""
         if isinstance(fault, InternalShort):
             cell, conductance = self._cell(fault.at), 1.0 / fault.resistance
@@ -223,28 +235,8 @@ class FaultInjector:
                 overlay.contactor_stuck[rack, which] = position
 
             return contactor
-        return self._sensor_writer(fault)
-
-    def _sensor_writer(self, fault: SensorFault) -> Callable[[Any], None]:
-        kind = SENSOR_KINDS[fault.channel]
-        sensor = self._sensors.slices[kind].start + self._place(fault.at, kind)
-        if isinstance(fault, SensorOffset):
-            offset = fault.offset
-
-            def write(overlay: Any) -> None:
-                overlay.sensor_offset[sensor] += offset
-
-        elif isinstance(fault, SensorStuck):
-
-            def write(overlay: Any) -> None:
-                overlay.sensor_stuck[sensor] = 1
-
-        else:
-
-            def write(overlay: Any) -> None:
-                overlay.sensor_lost[sensor] = 1
-
-        return write
+        write = sensor_writer(fault, self._site, self._thermistors, self._sensors)
+        return lambda overlay: write(overlay, self._age_s(k))
 
 
 def _is_beyond(trigger: Trigger, value: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from cell_models.ecm_params import EcmParams, load_ecm_params
 from packs.overlay import declare_overlay
 from packs.pcs import ReferencePcs
 from packs.plant import Plant
+from packs.sensors import Sensors
 from packs.spec import (
     LayoutSpec,
     PackSpec,
@@ -131,12 +133,58 @@ def make_linear_cell() -> Callable[..., EcmParams]:
 def sensors_spec() -> Callable[..., SensorsSpec]:
     """Return a maker of sensors, ideal but for the kinds that are named."""
 
-    def make(per: str = "group", count: int = 1, **kinds: Any) -> SensorsSpec:
+    def make(
+        per: str = "group", count: int = 1, skew_s: float = 0.0, wire_ohm: float = 0.0, **kinds: Any
+    ) -> SensorsSpec:
+        others = {
+            "temperature_per": per, "temperature_count": count, "scan_skew_s": skew_s,
+            "sense_wire_ohm": wire_ohm,
+        }  # fmt: skip
         sheets = {
             kind: replace(IDEAL_SENSOR, **kinds.get(kind, {}))
             for kind in SensorsSpec.__dataclass_fields__
-            if not kind.startswith("temperature_")
+            if kind not in others
         }
-        return SensorsSpec(**sheets, temperature_per=per, temperature_count=count)
+        return SensorsSpec(**sheets, **others)
 
     return make
+
+
+SENSOR_LAYOUT = LayoutSpec(columns=4, pitch_m=0.022)
+
+
+def make_sensors(spec, *, seed=1, size=(1, 1, 4, 2), **more):
+    """Return sensors with their view and overlay."""
+    names = ("racks", "modules_per_rack", "groups_per_module", "cells_per_group")
+    topology = build_topology(SizeSpec(**dict(zip(names, size, strict=True))), SENSOR_LAYOUT)
+    sensors = Sensors(spec, topology, seed, **more)
+    schema = Schema()
+    sensors.declare(schema)
+    declare_overlay(schema, topology, sensors.n)
+    state = schema.build()
+    return SimpleNamespace(
+        sensors=sensors, view=state.view("sensors"), overlay=state.view("overlay"), top=topology
+    )
+
+
+def run_sensors(rigged, kind, truth, *, step_ms=100, start_ms=0):
+    """Sense once per value of `truth`; return values, validity and sampling ticks, (time, n)."""
+    at, rows = rigged.sensors.slices[kind], []
+    for k, value in enumerate(truth):
+        rigged.sensors.truth[rigged.sensors.slices[kind]] = value
+        if k == 0 and start_ms == 0:
+            rigged.sensors.settle(rigged.view)
+        rigged.sensors.sense(start_ms + k * step_ms, rigged.view, rigged.overlay)
+        view = rigged.view
+        rows.append((view.value[at].copy(), view.valid[at].copy(), view.sampled_at[at].copy()))
+    return [np.array(column) for column in zip(*rows, strict=True)]
+
+
+@pytest.fixture(scope="session")
+def rig() -> Callable[..., SimpleNamespace]:
+    return make_sensors
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., Any]:
+    return run_sensors

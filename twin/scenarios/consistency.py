@@ -13,9 +13,13 @@ from twin.scenarios.fault_sections import (
     SENSOR_CHANNELS,
     TRIGGER_CHANNELS,
     FaultSection,
+    MessageLoss,
     Place,
+    SensorDelay,
     SensorFault,
+    SensorsSwapped,
     place_levels,
+    section_of,
 )
 from twin.scenarios.sections import Sensors, Site
 from twin.scenarios.units import ticks
@@ -57,8 +61,8 @@ def inconsistencies(parts: Parts) -> list[Inconsistency]:
     list of (key path, text)
     """
     checks: tuple[Callable[[Parts], Iterator[Inconsistency]], ...] = (
-        _clock, _periods, _delays, _sensor_delays, _thermistors, _bms_period, _spread, _layout,
-        _pcs_voltage, _demand, _fault_names, _fault_times, _fault_places,
+        _clock, _periods, _delays, _sensor_delays, _scan, _thermistors, _bms_period, _spread,
+        _layout, _pcs_voltage, _demand, _fault_names, _fault_times, _fault_places,
     )  # fmt: skip
     return [found for check in checks for found in check(parts)]
 
@@ -266,8 +270,7 @@ def _fault_places(parts: Parts) -> Iterator[Inconsistency]:
         path: KeyPath = ("faults", index, "at")
         at: Place = getattr(fault, "at", Place())
         yield from _place(path, at, fault.levels(), site, sensors)
-        if isinstance(fault, SensorFault):
-            yield from _is_fitted(index, fault, sensors)
+        yield from _sensor_fault(index, fault, site, sensors)
         if fault.when is not None:
             levels = TRIGGER_CHANNELS[fault.when.channel].levels
             path = ("faults", index, "when", "at")
@@ -301,8 +304,43 @@ def _place(
             yield (*path, level), text
 
 
-def _is_fitted(index: int, fault: SensorFault, sensors: Sensors) -> Iterator[Inconsistency]:
-    section = fault.channel.removesuffix("_b").removesuffix("_inlet").removesuffix("_outlet")
-    if fault.channel in SENSOR_CHANNELS and getattr(sensors, section) is None:
-        text = f"'{fault.channel}' is not fitted; add sensors.{section}"
-        yield ("faults", index, "channel"), text
+def _sensor_fault(
+    index: int, fault: FaultSection, site: Site, sensors: Sensors
+) -> Iterator[Inconsistency]:
+    if isinstance(fault, SensorFault):
+        yield from _is_fitted((index, "channel"), fault.channel, sensors)
+    if isinstance(fault, SensorDelay) and fault.channel in SENSOR_CHANNELS:
+        sensor = getattr(sensors, section_of(fault.channel))
+        if sensor is not None and not _is_multiple(fault.delay, sensor.period):
+            text = f"{_show(fault.delay)} is not a multiple of the sensor's period "
+            yield ("faults", index, "delay"), f"{text}({_show(sensor.period)})"
+    if isinstance(fault, SensorsSwapped):
+        path: KeyPath = ("faults", index, "with")
+        yield from _place(path, fault.with_, fault.levels(), site, sensors)
+        if fault.with_ == fault.at:
+            yield path, "is the place of 'at'; expected another one"
+    if isinstance(fault, MessageLoss):
+        for k, channel in enumerate(fault.channels):
+            yield from _is_fitted((index, "channels", k), channel, sensors)
+            if fault.levels() and not SENSOR_CHANNELS[channel].levels:
+                text = f"'{channel}' belongs to no rack; leave out 'at', or this channel"
+                yield ("faults", index, "channels", k), text
+
+
+def _is_fitted(path: KeyPath, channel: str, sensors: Sensors) -> Iterator[Inconsistency]:
+    section = section_of(channel)
+    if channel in SENSOR_CHANNELS and getattr(sensors, section) is None:
+        yield ("faults", *path), f"'{channel}' is not fitted; add sensors.{section}"
+
+
+def _scan(parts: Parts) -> Iterator[Inconsistency]:
+    sensors, site, step = parts.get("sensors", "site", "step")
+    if sensors is None or site is None or step is None:
+        return
+    scan = (site.groups_per_module - 1) * sensors.group_voltage.skew
+    if scan > step * (1.0 + 1e-9):
+        yield (
+            ("sensors", "group_voltage", "skew"),
+            f"a scan of {site.groups_per_module} groups takes {_show(scan)}, longer than the step "
+            f"{_show(step)}",
+        )

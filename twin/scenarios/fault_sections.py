@@ -19,9 +19,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from twin.scenarios import units
-from twin.scenarios.sections import Count, Section, Site, Thermistors
-from twin.scenarios.units import Dimension, Fraction, Quantity
+from twin.scenarios import sensor_units, units
+from twin.scenarios.sections import Count, Efficiency, Section, Site, Thermistors
+from twin.scenarios.units import Bounds, Dimension, Fraction, Quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class ChannelKind:
 
 _CELL = ("rack", "module", "group", "cell")
 _GROUP = _CELL[:3]
+_MODULE = _CELL[:2]
 _RACK = _CELL[:1]
 _SENSOR = ("sensor",)  # `thermistor_levels` says which others
 
@@ -65,14 +66,18 @@ SENSOR_CHANNELS: dict[str, ChannelKind] = {
     "coolant_outlet": ChannelKind(units.TEMPERATURE_DIFFERENCE, _RACK),
     "ambient": ChannelKind(units.TEMPERATURE_DIFFERENCE, ()),
     "insulation": ChannelKind(units.RESISTANCE, _RACK),
+    "coolant_flow": ChannelKind(units.MASS_FLOW, _RACK),
+    "module_pressure": ChannelKind(sensor_units.PRESSURE, _MODULE),
+    "module_gas": ChannelKind(sensor_units.CONCENTRATION, _MODULE),
 }
+_FREE = Bounds()
 
 
 def place_levels(levels: tuple[str, ...], thermistors: Thermistors) -> tuple[str, ...]:
     """Return the keys that a place needs, with those of a thermistor spelt out."""
     if levels != _SENSOR:
         return levels
-    home = _GROUP if thermistors.per == "group" else _GROUP[:2]
+    home = _GROUP if thermistors.per == "group" else _MODULE
     return (*home, "sensor") if thermistors.count > 1 else home
 
 
@@ -88,14 +93,14 @@ def _one_of(names: dict[str, ChannelKind]) -> Any:
     return check
 
 
-def _quantity_of(names: dict[str, ChannelKind]) -> Any:
+def _quantity_of(names: dict[str, ChannelKind], bounds: Bounds = _FREE) -> Any:
     """Return the validator of a value whose unit must fit the `channel` given before it."""
 
     def check(value: Any, info: ValidationInfo) -> Any:
         kind = names.get(info.data.get("channel", ""))
         if kind is None or value is None:
             return 0.0 if kind is None else None
-        return Quantity(kind.dimension).validate(value)
+        return sensor_units.quantity(kind.dimension, bounds).validate(value)
 
     return check
 
@@ -207,14 +212,29 @@ class JointResistance(CellFault):
     resistance: units.OhmsOrZero
 
 
-class SensorFault(FaultSection):
-    """A fault of one entry of a sensor channel."""
+AFE_CHANNELS = ("group_voltage", "temperature")
+SensorChannel = Annotated[
+    str,
+    BeforeValidator(_one_of(SENSOR_CHANNELS)),
+    WithJsonSchema({"type": "string", "enum": list(SENSOR_CHANNELS)}),
+]
+_ANY, _POSITIVE = (
+    BeforeValidator(_quantity_of(SENSOR_CHANNELS, bounds), json_schema_input_type=str)
+    for bounds in (_FREE, Bounds(gt=0.0))
+)
+InUnit = Annotated[float, _ANY]  # in the SI unit of the channel
+PositiveInUnit = Annotated[float, _POSITIVE]
 
-    channel: Annotated[
-        str,
-        BeforeValidator(_one_of(SENSOR_CHANNELS)),
-        WithJsonSchema({"type": "string", "enum": list(SENSOR_CHANNELS)}),
-    ]
+
+def section_of(channel: str) -> str:
+    """Return the key below ``sensors`` that fits a channel's sensors."""
+    return channel.removesuffix("_b").removesuffix("_inlet").removesuffix("_outlet")
+
+
+class SensorFault(FaultSection):
+    """A fault of one entry of a sensor channel; values are in the unit of the channel."""
+
+    channel: SensorChannel
     at: Place = Place()
 
     def levels(self) -> tuple[str, ...]:
@@ -223,12 +243,26 @@ class SensorFault(FaultSection):
 
 
 class SensorOffset(SensorFault):
-    """The sensor reads `offset` too high, in the SI unit of its channel."""
+    """The sensor reads `offset` too high."""
 
     kind: Literal["sensor_offset"]
-    offset: Annotated[
-        float, BeforeValidator(_quantity_of(SENSOR_CHANNELS), json_schema_input_type=str)
-    ]
+    offset: InUnit
+
+
+class SensorGain(SensorFault):
+    """The sensor reads `gain` of the truth too high: 0.05 is 5 % more."""
+
+    kind: Literal["sensor_gain"]
+    gain: Annotated[float, Quantity(units.FRACTION, Bounds(ge=-2.0, le=10.0))]
+
+
+class SensorDrift(SensorFault):
+    """The sensor's offset grows by `drift` in every `per`, from the fault's start to `limit`."""
+
+    kind: Literal["sensor_drift"]
+    drift: InUnit
+    per: units.Seconds
+    limit: Annotated[float | None, _POSITIVE] = None
 
 
 class SensorStuck(SensorFault):
@@ -237,10 +271,86 @@ class SensorStuck(SensorFault):
     kind: Literal["sensor_stuck"]
 
 
+class SensorSpike(SensorFault):
+    """Each sample is `size` too high with a `probability`, for itself alone."""
+
+    kind: Literal["sensor_spike"]
+    size: InUnit
+    probability: Efficiency
+
+
+class SensorNoise(SensorFault):
+    """The sensor has more noise: one standard deviation, beside that of its data sheet."""
+
+    kind: Literal["sensor_noise"]
+    noise: PositiveInUnit
+
+
 class SensorLost(SensorFault):
-    """The sensor gives no value."""
+    """The sensor gives no value; with a `probability`, each sample for itself."""
 
     kind: Literal["sensor_lost"]
+    probability: Efficiency = 1.0
+
+
+class SensorDelay(SensorFault):
+    """The value comes `delay` later than by the data sheet."""
+
+    kind: Literal["sensor_delay"]
+    delay: units.Seconds
+
+
+class SensorResolution(SensorFault):
+    """The quantiser is as coarse as `resolution`."""
+
+    kind: Literal["sensor_resolution"]
+    resolution: PositiveInUnit
+
+
+class SensorsSwapped(SensorFault):
+    """Two channels of one kind are wired to each other's place."""
+
+    kind: Literal["sensors_swapped"]
+    with_: Place = Field(alias="with")
+
+
+class ThermistorDetached(FaultSection):
+    """A thermistor comes off: slow, and towards the air; `contact` is the cell's share left."""
+
+    kind: Literal["thermistor_detached"]
+    at: Place
+    lag: units.Seconds
+    contact: Annotated[float, Quantity(units.FRACTION, Bounds(ge=0.0, lt=1.0))] = 0.0
+
+    def levels(self) -> tuple[str, ...]:
+        """Return the keys that `at` needs."""
+        return _SENSOR
+
+
+class AfeDrift(FaultSection):
+    """The reference of one module's AFE drifts: all its group voltages shift together."""
+
+    kind: Literal["afe_drift"]
+    at: Place
+    drift: Annotated[float, Quantity(units.VOLTAGE)]
+    per: units.Seconds
+    limit: units.Volts | None = None
+
+    def levels(self) -> tuple[str, ...]:
+        """Return the keys that `at` needs."""
+        return _MODULE
+
+
+class MessageLoss(FaultSection):
+    """No message of these channels arrives from one rack (or any); the last values grow old."""
+
+    kind: Literal["message_loss"]
+    at: Place = Place()
+    channels: tuple[SensorChannel, ...] = Field(default=AFE_CHANNELS, min_length=1)
+
+    def levels(self) -> tuple[str, ...]:
+        """Return the keys that `at` needs."""
+        return () if self.at == Place() else _RACK
 
 
 class RackFault(FaultSection):
@@ -272,8 +382,18 @@ Fault = Annotated[
     InternalShort
     | JointResistance
     | SensorOffset
+    | SensorGain
+    | SensorDrift
     | SensorStuck
+    | SensorSpike
+    | SensorNoise
     | SensorLost
+    | SensorDelay
+    | SensorResolution
+    | SensorsSwapped
+    | ThermistorDetached
+    | AfeDrift
+    | MessageLoss
     | CoolantLoss
     | ContactorStuck,
     Field(discriminator="kind"),

@@ -2,24 +2,25 @@
 
 Attributes carry the key names of the file and hold SI: seconds, kelvin, watts, and so on. Physics
 has no defaults: an absent key is an error. Only numerics, recording and options may be left out,
-and imperfections of a sensor, whose absence means that the sensor has none.
+and what `sensor_sections` names.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints
+from pydantic import BeforeValidator, Discriminator, Field, StringConstraints
 from pydantic import Tag as UnionTag
 from pydantic_core import PydanticCustomError
 
 from twin.scenarios import units
+from twin.scenarios.section import Count, Section, Spread
+from twin.scenarios.sensor_sections import Sensors as Sensors
+from twin.scenarios.sensor_sections import Thermistors as Thermistors
 from twin.scenarios.units import Bounds, Fraction, Quantity
 
-Count = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
 PositiveNumber = Annotated[float, Quantity(units.FRACTION, Bounds(gt=0.0))]
-Spread = Annotated[float, Quantity(units.FRACTION, Bounds(ge=0.0, le=0.3))]
 Efficiency = Annotated[float, Quantity(units.FRACTION, Bounds(gt=0.0, le=1.0))]
 PerUnit = Annotated[float, Quantity(units.FRACTION, Bounds(ge=0.0, lt=1.0))]
 
@@ -43,13 +44,6 @@ PlugIn = Annotated[
     BeforeValidator(_plug_in_name),
     Field(description="short name, or module:object", examples=["reference", "my_bms:Factory"]),
 ]
-
-
-class Section(BaseModel):
-    """A frozen section in which unknown keys are errors."""
-
-    # Deferred: one schema, that of the whole scenario, is built at the first use (30 ms saved).
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Site(Section):
@@ -291,68 +285,6 @@ class Pcs(Section):
     lag: units.SecondsOrZero
     ramp: units.PerSecond
     voltage_min: units.Volts
-
-
-class VoltageSensor(Section):
-    """A data sheet: noise and offset are one standard deviation, `gain` a relative one."""
-
-    noise: units.VoltsOrZero
-    offset: units.VoltsOrZero = 0.0
-    gain: Spread = 0.0
-    resolution: units.VoltsOrZero = 0.0
-    period: units.Seconds
-    delay: units.SecondsOrZero = 0.0
-
-
-class CurrentSensor(Section):
-    """As `VoltageSensor`, for a current."""
-
-    noise: units.AmperesOrZero
-    offset: units.AmperesOrZero = 0.0
-    gain: Spread = 0.0
-    resolution: units.AmperesOrZero = 0.0
-    period: units.Seconds
-    delay: units.SecondsOrZero = 0.0
-
-
-class TemperatureSensor(Section):
-    """As `VoltageSensor`, for a temperature."""
-
-    noise: units.KelvinDifference
-    offset: units.KelvinDifference = 0.0
-    resolution: units.KelvinDifference = 0.0
-    period: units.Seconds
-    delay: units.SecondsOrZero = 0.0
-
-
-class Thermistors(TemperatureSensor):
-    """Thermistors on cells: `count` of them per group or per module, with a first-order lag."""
-
-    per: Literal["group", "module"]
-    count: Count
-    lag: units.SecondsOrZero
-
-
-class ResistanceSensor(Section):
-    """As `VoltageSensor`, for the insulation monitor."""
-
-    noise: units.OhmsOrZero
-    resolution: units.OhmsOrZero = 0.0
-    period: units.Seconds
-    delay: units.SecondsOrZero = 0.0
-
-
-class Sensors(Section):
-    """The sensors of the pack; coolant, ambient and insulation may be not fitted."""
-
-    group_voltage: VoltageSensor
-    temperature: Thermistors
-    rack_current: CurrentSensor
-    rack_voltage: VoltageSensor
-    bus_voltage: VoltageSensor
-    coolant: TemperatureSensor | None = None
-    ambient: TemperatureSensor | None = None
-    insulation: ResistanceSensor | None = None
 
 
 class Controller(Section):
