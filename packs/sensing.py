@@ -164,7 +164,7 @@ def digitise(lo, hi, sheet, faults, switches, lagged, scratch):
         value = value + math.sqrt(own * own + fault * fault) * normal[k]
         value = value + (faults[SPIKE, k] if spike[k] < faults[SPIKE_CHANCE, k] else 0.0)
         step = max(sheet[OWN_RESOLUTION, k], faults[RESOLUTION, k])
-        rounded = np.floor(value / step + 0.5) * step
+        rounded = np.floor(value / (step if step > 0.0 else 1.0) + 0.5) * step
         seen[k] = rounded if step > 0.0 else value
 
 
