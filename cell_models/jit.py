@@ -103,5 +103,12 @@ def bound(compiled: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
     if numba_config.DISABLE_JIT:  # type: ignore[attr-defined]
         return compiled
     types = tuple(numba.typeof(argument) for argument in arguments)
-    compiled.compile(types)  # type: ignore[attr-defined]
-    return compiled.get_overload(types)  # type: ignore[attr-defined]
+    entry: list[Callable[..., Any]] = []
+
+    def call(*actual: Any) -> Any:
+        if not entry:  # not before it is needed
+            compiled.compile(types)  # type: ignore[attr-defined]
+            entry.append(compiled.get_overload(types))  # type: ignore[attr-defined]
+        return entry[0](*actual)
+
+    return call

@@ -77,6 +77,7 @@ class Compiled:
         plant = self._plant
         plant.prepare()
         done, why = self._call(count, tick, length, parts, self._around(), *self._rest)
+        plant.happened(tick + done * length)
         if why & RANGE:
             plant.count_out_of_range()
         if why & CUT:

@@ -51,9 +51,11 @@ ALERT_TICKS = 1000
 class Notice:
     """Something the plant did by itself, for the event list.
 
-    `scope` says what `component` counts: cell, group, rack or site.
+    `tick` is the end of the step in which it happened [ms]; `scope` says what `component` counts:
+    cell, group, rack or site.
     """
 
+    tick: int
     code: str
     scope: str
     component: int
@@ -97,6 +99,7 @@ class Plant:
         self.converter = converter
         self._seed = seed
         self.notices: list[Notice] = []
+        self._now = 0
         self.wire = Wire(
             p=np.uint64(topology.cells_per_group),
             n_blocks=np.uint64(topology.n_blocks),
@@ -156,6 +159,7 @@ class Plant:
         follow each other are one call.
         """
         while tick < until:
+            self._now = tick
             status, move = self.switchgear.settle(tick, self.network.switch_A)
             if status & (MOVED | WELDED):
                 self.switched(tick, status)
@@ -227,15 +231,27 @@ class Plant:
             code = f"contactor_welded_{CONTACTORS[k]}"
             self.tell(code, "rack", int(rack), current_A, self.spec.wiring.contactor_break_A)
 
+    def happened(self, tick: int) -> None:
+        """Set the tick of the notices that follow."""
+        self._now = tick
+
     def tell(self, code: str, scope: str, component: int, value: float, limit: float) -> None:
         """Put something on the list of notices."""
         self.notices.append(
-            Notice(code=code, scope=scope, component=component, value=value, limit=limit)
+            Notice(
+                tick=self._now,
+                code=code,
+                scope=scope,
+                component=component,
+                value=value,
+                limit=limit,
+            )  # fmt: skip
         )
 
     def step(self, tick: int, length: int) -> None:
         """Do one plant step of `length` ticks: the stages."""
         step_s = length / 1000.0
+        self._now = tick + length
         self.refresh(tick, length, step_s)
         self.port(step_s)
         self.supply(step_s)

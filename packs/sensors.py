@@ -114,7 +114,8 @@ class Sensors:
     ) -> None:
         self.temperature_cell = thermistor_cells(spec, topology)
         self._sizes = (topology.n_racks, topology.n_modules)
-        self._groups_per_module = topology.n_groups // topology.n_modules
+        self._groups_per_module = topology.groups_per_module
+        self._group_slot = topology.group_slot
         specs = _fitted(spec, topology, len(self.temperature_cell))
         counts = [specs[kind][1] for kind in KINDS]
         first = [0, *np.cumsum(counts).tolist()]
@@ -199,7 +200,7 @@ class Sensors:
         self._nominal_flow = flow_kg_per_s
         flow = self.slices["coolant_flow_kg_per_s"]
         self._has_flow = flow.stop > flow.start
-        self._bleed = state.view("network").bleed
+        self._bleed = state.view("network").bleed  # by slot
         self._bleed_S = 1.0 / bleed_ohm
 
     def look(self, floats: Floats, places: Ints) -> None:
@@ -215,7 +216,7 @@ class Sensors:
             np.multiply(self._flow_fraction, self._nominal_flow, out=self._flow)
         np.take(floats, places, out=self.gathered, mode="clip")
         if self._wire_ohm > 0.0:
-            self.bleed_along_wires(self._bleed, self._bleed_S)
+            self.bleed_along_wires(self._bleed[self._group_slot], self._bleed_S)
 
     def bleed_along_wires(self, bleed: Ints, bleed_S: float) -> None:
         """Shift the group voltages in `truth` by the drop of bleed currents in the sense wires."""

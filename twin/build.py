@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -207,7 +208,7 @@ def _assemble(
     bus = parts.sensors.slices["bus_voltage_V"].start
     ems_port.bind(state.view("ems"), state.view("bms"), state.view("sensors"), bus)
     engine = Engine(
-        clock=clock(scenario),
+        clock=clock(scenario, parts.sensors.period_ticks),
         plant=parts.plant,
         sensors=parts.sensors,
         injector=injector,
@@ -251,16 +252,26 @@ def watched(engine: Engine) -> dict[str, Any]:
     return found
 
 
-def clock(scenario: Scenario) -> Clock:
-    """Return the periods of a scenario in ticks."""
+def clock(scenario: Scenario, sensor_ticks: int) -> Clock:
+    """Return the periods of a scenario in ticks.
+
+    Triggers watch every step of the plant, so a scenario that has one takes them one by one.
+    """
+    step = ticks(scenario.step)
+    periods = {
+        "bms": ticks(scenario.bms.period),
+        "ems": ticks(scenario.ems.period),
+        "record": ticks(scenario.record.period),
+        "checkpoint": ticks(scenario.record.checkpoint),
+    }
+    watches = any(fault.when is not None for fault in scenario.faults)
+    stage = step if watches else math.gcd(sensor_ticks, *periods.values())
     return Clock(
-        step=ticks(scenario.step),
-        bms=ticks(scenario.bms.period),
-        ems=ticks(scenario.ems.period),
-        record=ticks(scenario.record.period),
-        checkpoint=ticks(scenario.record.checkpoint),
+        step=step,
+        stage=stage,
         end=ticks(scenario.duration),
         unix_start_s=scenario.start.timestamp(),
+        **periods,
     )
 
 

@@ -55,7 +55,10 @@ def axes(topology: Topology, sensors: Sensors) -> dict[str, Axis]:
         )
     if any(sensors.slices[kind].stop > sensors.slices[kind].start for kind in OF_MODULES):
         module = np.arange(topology.n_modules)
-        coordinates = {"rack": topology.module_rack, "place": module % modules}
+        coordinates = {
+            "rack": topology.module_rack,
+            "place": module - topology.rack_first_module[topology.module_rack],
+        }
         found.append(Axis(name="module", size=topology.n_modules, coordinates=coordinates))
     return {axis.name: axis for axis in found}
 

@@ -38,9 +38,14 @@ class StepError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Periods in ticks of 1 ms, and the calendar start."""
+    """Periods in ticks of 1 ms, and the calendar start.
+
+    `step` is the plant's; `stage` the largest time after which something else may be due: sensors,
+    BMS, EMS, recorder, checkpoint.
+    """
 
     step: int
+    stage: int
     bms: int
     ems: int
     record: int
@@ -56,6 +61,8 @@ class Engine:
     ----------
     tick : int
         Simulated time [ms].
+    halt : int
+        No step goes beyond this tick; the scenario's end at first.
     plant : Plant
         The truth.
     bms_port, ems_port : BmsPort, EmsPort
@@ -87,6 +94,7 @@ class Engine:
         self.state = state
         self.recorder = recorder
         self.tick = 0
+        self.halt = clock.end
         self.site = environment.at(0.0)
         self.site_row = np.zeros(5)
         self.events: list[Event] = []
@@ -110,7 +118,9 @@ class Engine:
         self.recorder.event(event)
 
     def step(self, bms: BmsCommand | None = None, ems: EmsCommand | None = None) -> None:
-        """Do one step: decide at this tick, then advance to the next.
+        """Do one step: decide at this tick, then advance to the next at which something is due.
+
+        The plant goes there in steps of its own, in one compiled call where it can.
 
         Parameters
         ----------
@@ -138,11 +148,17 @@ class Engine:
         self._engine_view.decided_at[0] = tick
 
     def advance(self) -> None:
-        """Let the plant move truth by one step."""
-        until = self.tick + self.clock.step
-        self.plant.advance(self.tick, until)
+        """Let the plant move truth to the next tick at which anything else is due."""
+        tick, clock = self.tick, self.clock
+        until = tick + clock.stage - tick % clock.stage
+        if self.injector.next_edge(tick) < until:
+            edge = self.injector.next_edge(tick)
+            until = edge + -edge % clock.step  # a fault acts from the first step after its time
+        if tick < self.halt:
+            until = min(until, self.halt)
+        self.plant.advance(tick, until, clock.step)
         if self.plant.notices:
-            self._report(until)
+            self._report()
         self.tick = until
 
     # --- stages ---------------------------------------------------------------------------------
@@ -243,7 +259,7 @@ class Engine:
         progress : callable, optional
             Called with the tick about once per 100 steps.
         """
-        end = self.clock.end if until is None else until
+        self.halt = end = self.clock.end if until is None else until
         count = 0
         while self.tick < end:
             if self.tick % self.clock.checkpoint == 0:
@@ -257,13 +273,14 @@ class Engine:
                 self.checkpoint()
             self.decide()
 
-    def _report(self, tick: int) -> None:
+    def _report(self) -> None:
         """Turn the plant's notices into events; a state that is no number stops the run."""
         for notice in self.plant.notices:
+            tick = notice.tick
             if notice.code == "not_finite":
                 raise StepError(self._not_finite(tick, notice.component))
             if notice.code not in REPEATING or self._is_news(tick, notice):
-                self.emit(event_of(self.plant.topology, tick, notice))
+                self.emit(event_of(self.plant.topology, notice))
         self.plant.notices.clear()
 
     def _not_finite(self, tick: int, cell: int) -> str:

@@ -32,6 +32,8 @@ from twin.sensor_faults import SENSOR_KINDS as SENSOR_KINDS  # `twin.answer_key`
 from twin.sensor_faults import grows, is_sensor_fault, sensor_writer
 
 NEVER = -1
+NO_EDGE = 2**62
+"""Later than any tick [ms]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class FaultInjector:
         self._sensors = sensors
         self._wiring = wiring
         self._injections: list[Injection] = []
+        times = [t for f in faults if f.when is None for t in (f.from_, f.until) if t is not None]
+        self._edges = sorted({round(time_s * 1000.0) for time_s in times})
         self._of_sensors = [k for k, fault in enumerate(faults) if is_sensor_fault(fault)]
         self._growing = [k for k in self._of_sensors if grows(faults[k])]
         self.watches_soc = any(f.when and f.when.channel == "truth/cell_soc" for f in faults)
@@ -150,6 +154,10 @@ class FaultInjector:
         elif self._growing and tick % self._sensors.period_ticks == 0:
             self._grow(tick)
         return changed
+
+    def next_edge(self, tick: int) -> int:
+        """Return the next tick after this one at which a window begins or ends [ms]."""
+        return next((edge for edge in self._edges if edge > tick), NO_EDGE)
 
     def _grow(self, tick: int) -> None:
         """Write what sensor faults have grown to, for the samples that are taken at `tick`."""

@@ -75,8 +75,10 @@ def start_fork(
     _check_time(engine, at_tick, round(1000.0 * float(attributes.get("fork_s", 0.0))))
     if checkpoint is not None:
         engine.restore(_named(checkpoint, json.loads(attributes["state_layout"])))
+    engine.halt = at_tick
     while engine.tick < at_tick:
         engine.step()
+    engine.halt = engine.clock.end
     changed, news = original, []
     if overrides:
         changed = parse_scenario(text, overrides, source=str(parent), directory=home)

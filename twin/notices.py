@@ -33,14 +33,12 @@ GONE = {
 GRAVE = ("fuse_blown", "string_cut")
 
 
-def event_of(topology: Topology, tick: int, notice: Notice) -> Event:
+def event_of(topology: Topology, notice: Notice) -> Event:
     """Return a notice as an event, with places named for people.
 
     Parameters
     ----------
     topology : Topology
-    tick : int
-        [ms].
     notice : Notice
     """
     where = "site"
@@ -53,7 +51,7 @@ def event_of(topology: Topology, tick: int, notice: Notice) -> Event:
     gone = notice.code in GONE and notice.value == 0.0
     text = GONE[notice.code] if gone else TEXTS[notice.code]
     return Event(
-        time_s=tick / 1000.0,
+        time_s=notice.tick / 1000.0,
         source="plant",
         code=notice.code,
         severity="open" if notice.code in GRAVE or "welded" in notice.code else "warning",

@@ -94,7 +94,7 @@ class Pacer:
     pace : float
         Simulated seconds per second of wall time: 1 is real time, 2 twice as fast.
     step_ticks : int
-        Plant step [ms].
+        Step of the engine: `Clock.stage` [ms].
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ class Pacer:
             to end the run.
         """
         clock, look = engine.clock, progress or (lambda tick: None)
-        end = clock.end if until is None else until
+        engine.halt = end = clock.end if until is None else until
         self._first = engine.tick
         with collection_paused():
             self._origin_ns = self._collected_ns = 0

@@ -74,7 +74,7 @@ def test_no_step_starts_before_its_time_and_the_schedule_never_shifts(folder: Pa
     import twin
 
     engine = twin.build("tiny.yaml")
-    pacer = NotedPacer(4.0, engine.clock.step)
+    pacer = NotedPacer(4.0, engine.clock.stage)
     pacer.run(engine, 2000)
     assert engine.tick == 2000
     assert all(start >= due for due, start in pacer.starts)

@@ -85,12 +85,16 @@ def run(
     end = None if until is None else _end(until, loaded.step, loaded.duration)
     path = Path(f"{loaded.name}.h5") if output is None else output
     check_output(path, force, (Path(scenario), "the scenario"))
-    pacer = None
     if pace is not None:  # before there is a file: kernels may have to be compiled
-        pacer = _ready_to_pace(loaded, pace, _is_watched(quiet, as_json))
+        _load_kernels(loaded, _is_watched(quiet, as_json))
     from twin.session import start_run
 
     engine = start_run(loaded, path, force=force)
+    pacer = None
+    if pace is not None:
+        from twin.pacing import Pacer
+
+        pacer = Pacer(pace, engine.clock.stage)
     _finish(engine, path, end, as_json, quiet, begin, pacer)
 
 
@@ -103,17 +107,14 @@ def _check_pace(pace: float) -> None:
         raise UserError(f"--pace {pace:g}: {error}") from None
 
 
-def _ready_to_pace(scenario: Scenario, pace: float, watched: bool) -> Pacer:
-    """Return what keeps the pace, with every kernel in memory so that no step waits for one."""
-    from twin.pacing import Pacer
-    from twin.scenarios.units import ticks
+def _load_kernels(scenario: Scenario, watched: bool) -> None:
+    """Bring every kernel into memory, so that no step of a paced run waits for one."""
     from twin.warmup import rehearse
 
     if watched:
         complain("loading kernels …", style="dim")
     with suppress(Exception):  # what is wrong, the run itself will tell, and keep its file
         rehearse(scenario)
-    return Pacer(pace, ticks(scenario.step))
 
 
 def fork(

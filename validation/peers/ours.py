@@ -51,7 +51,7 @@ class CellAlone:
         self.n_cells, self.soc_0 = n_cells, job["soc_0"]
         padded = blocks_for(n_cells) * LANES
         self.temperature_K = np.full(padded, job["temperature_K"])
-        self.lanes = np.zeros(self.model.buffer_shape())
+        self.lanes = np.zeros(self.model.buffer_size)
         self.i, self.v, self.emf, self.r, self.heat = (np.zeros(padded) for _ in range(5))
         self.voltage_V = np.zeros(len(self.current_A))
 
