@@ -8,7 +8,6 @@ scratch.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from packs.compiled import Compiled
 from packs.currents import bus_stage, prepare_stage, reduce_stage, spread_stage
 from packs.flows import book_stage
 from packs.memory import arena, arrays, declare_plant
+from packs.notice import Notice
 from packs.overlay import CONTACTORS
 from packs.pcs import ReferencePcs
 from packs.spec import PackSpec
@@ -45,22 +45,6 @@ TOLD = 2
 """A weld that has been told."""
 ALERT_TICKS = 1000
 """How long the short step holds after switchgear moved or a fault changed [ms]."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """Something the plant did by itself, for the event list.
-
-    `tick` is the end of the step in which it happened [ms]; `scope` says what `component` counts:
-    cell, group, rack or site.
-    """
-
-    tick: int
-    code: str
-    scope: str
-    component: int
-    value: float
-    limit: float
 
 
 def compiled_way(plant: Plant, state: State) -> Compiled | None:
@@ -144,6 +128,10 @@ class Plant:
         """Set the state before the first step: cells drawn, at rest, every contactor open."""
         top, cells = self.topology, self.cells
         drawn = draw_spread(self._seed, top.n_cells, self.spec.initial_soc, self.spec.spread)
+        for other in self.spec.unequal:
+            drawn[0][top.cell_rack == other.rack] *= other.capacity
+            drawn[1][top.cell_rack == other.rack] *= other.resistance
+            drawn[2][top.cell_rack == other.rack] += other.initial_soc - self.spec.initial_soc
         capacity, resistance, soc = (values[top.slot_cell] for values in drawn)
         cells.is_broken[:] = 1.0 - top.cell_used
         self.model.init(cells.lanes, soc, capacity, resistance, cells.temperature_K, step_s)

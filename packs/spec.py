@@ -28,6 +28,16 @@ class SpreadSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RackSpec:
+    """How the cells of one rack differ from the others: start, relative capacity and resistance."""
+
+    rack: int
+    initial_soc: float
+    capacity: float
+    resistance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WiringSpec:
     """Everything that carries current between the cells and the DC bus.
 
@@ -187,10 +197,11 @@ class SensorsSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackSpec:
-    """The plant: size, cells' start, wiring, layout, heat paths."""
+    """The plant: size, cells' start, wiring, layout, heat paths; racks that differ, if any."""
 
     size: SizeSpec
     spread: SpreadSpec
+    unequal: tuple[RackSpec, ...] = ()
     wiring: WiringSpec
     layout: LayoutSpec
     thermal: ThermalSpec

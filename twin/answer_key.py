@@ -14,23 +14,35 @@ LEVELS = ("rack", "module", "group", "cell")
 SIZES = {
     "internal_short": ("resistance", "ohm"),
     "joint_resistance": ("resistance", "ohm"),
+    "link_resistance": ("resistance", "ohm"),
+    "external_short": ("resistance", "ohm"),
+    "insulation_leak": ("resistance", "ohm"),
     "sensor_offset": ("offset", ""),
+    "sensor_gain": ("gain", "1"),
+    "sensor_drift": ("drift", ""),
+    "sensor_spike": ("size", ""),
+    "sensor_noise": ("noise", ""),
+    "sensor_delay": ("delay", "s"),
+    "sensor_resolution": ("resolution", ""),
+    "afe_drift": ("drift", "V"),
+    "thermistor_detached": ("lag", "s"),
     "coolant_loss": ("remaining", "1"),
 }
+"""The attribute that says how large a fault is, and its unit; empty is that of the channel."""
 CELSIUS_K = 273.15
 
 
 def answer_key(scenario: Scenario) -> list[FaultRow]:
     """Return what is injected, where and when; indices from 0."""
-    from twin.faults import SENSOR_KINDS
+    from twin.sensor_faults import SENSOR_KINDS
 
     rows = []
     for fault in scenario.faults:
         at = getattr(fault, "at", None)
         place = {level: getattr(at, level, None) for level in LEVELS}
         attribute, unit = SIZES.get(fault.kind, ("", ""))
-        if fault.kind == "sensor_offset":
-            unit = SENSOR_KINDS[fault.channel].rpartition("_")[2]
+        if attribute and not unit:
+            unit = SENSOR_KINDS[getattr(fault, "channel", "")].rpartition("_")[2]
         rows.append(
             FaultRow(
                 name=fault.name,
@@ -57,6 +69,12 @@ def _target(fault: Any) -> str:
     """Return what fails at the place: a contactor and how, or a sensor's channel."""
     if fault.kind == "contactor_stuck":
         return f"{fault.contactor} stuck {fault.position}"
+    if fault.kind == "contactor_feedback":
+        return f"{fault.contactor} tells {fault.tells}"
+    if fault.kind == "insulation_leak":
+        return f"{fault.pole} to ground"
+    if fault.kind == "message_loss":
+        return ", ".join(fault.channels)
     return getattr(fault, "channel", "")
 
 

@@ -18,6 +18,7 @@ from packs.spec import (
     LayoutSpec,
     PackSpec,
     PcsSpec,
+    RackSpec,
     SizeSpec,
     SpreadSpec,
     ThermalSpec,
@@ -289,6 +290,15 @@ def pack_spec(scenario: Scenario) -> PackSpec:
             capacity=cell.spread.capacity,
             resistance=cell.spread.resistance,
             initial_soc=cell.spread.initial_soc,
+        ),
+        unequal=tuple(
+            RackSpec(
+                rack=other.rack - 1,
+                initial_soc=cell.initial_soc if other.initial_soc is None else other.initial_soc,
+                capacity=other.capacity,
+                resistance=other.resistance,
+            )
+            for other in cell.racks
         ),
         wiring=WiringSpec(
             joint_ohm=wiring.joint_resistance,

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controllers.ports import BmsCommand, EmsCommand, EmsMode
-from packs.plant import Notice, Plant
+from packs.notice import Notice
+from packs.plant import Plant
 from packs.sensors import KINDS, Sensors
 from packs.state import State
 from twin.control import BmsPort, EmsPort

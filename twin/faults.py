@@ -14,21 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from packs.overlay import CONTACTORS, STUCK_CLOSED, STUCK_OPEN, clear_sensors
+from packs.overlay import clear_sensors
 from packs.sensors import Sensors
 from packs.spec import WiringSpec
 from packs.state import Schema
 from packs.topology import Topology
-from twin.scenarios.fault_sections import (
-    ContactorStuck,
-    CoolantLoss,
-    Fault,
-    InternalShort,
-    JointResistance,
-    Trigger,
-)
+from twin.plant_faults import plant_writer
+from twin.scenarios.fault_sections import Fault
+from twin.scenarios.fault_windows import Trigger
 from twin.scenarios.sections import Site, Thermistors
-from twin.sensor_faults import SENSOR_KINDS as SENSOR_KINDS  # `twin.answer_key` finds it here
 from twin.sensor_faults import grows, is_sensor_fault, sensor_writer
 
 NEVER = -1
@@ -199,7 +193,7 @@ class FaultInjector:
     def _place(self, at: Any, channel: str) -> int:
         name = channel.rpartition("/")[2]
         if name.startswith("cell_"):
-            return self._cell(at)
+            return int(self._topology.cell_slot[at.cell_index(self._site)])
         if name.startswith("group_") and channel.startswith("truth/"):
             return int(self._topology.group_slot[at.group_index(self._site)])
         if name.startswith("group_"):
@@ -208,41 +202,11 @@ class FaultInjector:
             return at.thermistor_index(self._site, self._thermistors)
         return at.rack_index()
 
-    def _cell(self, at: Any) -> int:
-        """Return the slot of a cell."""
-        return int(self._topology.cell_slot[at.cell_index(self._site)])
-
     def _writer(self, k: int, fault: Fault) -> Callable[[Any], None]:
         """Return what one fault writes on the overlay."""
-        if isinstance(fault, InternalShort):
-            cell, conductance = self._cell(fault.at), 1.0 / fault.resistance
-
-            def short(overlay: Any) -> None:
-                overlay.cell_short_S[cell] += conductance
-
-            return short
-        if isinstance(fault, JointResistance):
-            cell, extra = self._cell(fault.at), fault.resistance - self._wiring.joint_ohm
-
-            def joint(overlay: Any) -> None:
-                overlay.joint_extra_ohm[cell] = extra
-
-            return joint
-        if isinstance(fault, CoolantLoss):
-            rack, remaining = fault.at.rack_index(), fault.remaining
-
-            def coolant(overlay: Any) -> None:
-                overlay.coolant_fraction[rack] = remaining
-
-            return coolant
-        if isinstance(fault, ContactorStuck):
-            rack, which = fault.at.rack_index(), CONTACTORS.index(fault.contactor)
-            position = STUCK_CLOSED if fault.position == "closed" else STUCK_OPEN
-
-            def contactor(overlay: Any) -> None:
-                overlay.contactor_stuck[rack, which] = position
-
-            return contactor
+        of_plant = plant_writer(fault, self._site, self._wiring, self._topology)
+        if of_plant is not None:
+            return of_plant
         write = sensor_writer(fault, self._site, self._thermistors, self._sensors)
         return lambda overlay: write(overlay, self._age_s(k))
 

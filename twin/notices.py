@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from packs.plant import Notice
+from packs.notice import Notice
 from packs.topology import Topology
 from twin.runfiles.layout import Event
 

@@ -32,11 +32,15 @@ from packs.overlay import (
     SWAP,
 )
 from packs.sensors import Sensors
-from twin.scenarios.fault_sections import (
-    AfeDrift,
+from twin.scenarios.fault_windows import (
     FaultSection,
-    MessageLoss,
     Place,
+)
+from twin.scenarios.sections import Sensors as SensorsSection
+from twin.scenarios.sections import Site, Thermistors
+from twin.scenarios.sensor_fault_sections import (
+    AfeDrift,
+    MessageLoss,
     SensorDelay,
     SensorDrift,
     SensorFault,
@@ -51,8 +55,6 @@ from twin.scenarios.fault_sections import (
     ThermistorDetached,
     section_of,
 )
-from twin.scenarios.sections import Sensors as SensorsSection
-from twin.scenarios.sections import Site, Thermistors
 
 SENSOR_KINDS = {
     "group_voltage": "group_voltage_V",

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from twin.scenarios.fault_sections import InternalShort, Place
+from twin.scenarios.fault_windows import (
+    Place,
+)
 from twin.scenarios.load import example_names, example_path, load_scenario, parse_scenario
+from twin.scenarios.plant_fault_sections import (
+    InternalShort,
+)
 from twin.scenarios.problems import ScenarioError
 from twin.scenarios.scenario import Scenario
 from twin.scenarios.schema import json_schema

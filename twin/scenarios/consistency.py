@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from twin.scenarios.fault_sections import (
+from twin.scenarios.fault_windows import (
     SENSOR_CHANNELS,
     TRIGGER_CHANNELS,
     FaultSection,
-    MessageLoss,
     Place,
+    place_levels,
+)
+from twin.scenarios.sections import Sensors, Site
+from twin.scenarios.sensor_fault_sections import (
+    MessageLoss,
     SensorDelay,
     SensorFault,
     SensorsSwapped,
-    place_levels,
     section_of,
 )
-from twin.scenarios.sections import Sensors, Site
 from twin.scenarios.units import ticks
 
 KeyPath = tuple[str | int, ...]
@@ -30,6 +32,7 @@ Inconsistency = tuple[KeyPath, str]
 # A lithium-ion group never exceeds this at its terminals (assumed; the highest of the common
 # chemistries), so a PCS that needs more than all groups together give can never run.
 GROUP_VOLTAGE_MAX_V = 4.5
+GROUP_VOLTAGE_NOMINAL_V = 3.6  # of common lithium-ion cells (assumed)
 BMS_PERIOD_MAX_S = 1.5  # two periods fit into the 3 s after which limits count as zero
 SPREAD_REACH = 4.0  # standard deviations that the initial SOC of a population is checked for
 
@@ -191,11 +194,50 @@ def _spread(parts: Parts) -> Iterator[Inconsistency]:
     if cell is None or cell.spread.initial_soc == 0.0:
         return
     reach = SPREAD_REACH * cell.spread.initial_soc
-    if cell.initial_soc - reach < 0.0 or cell.initial_soc + reach > 1.0:
+    starts = [cell.initial_soc, *(o.initial_soc for o in cell.racks if o.initial_soc is not None)]
+    for start in starts:
+        if start - reach < 0.0 or start + reach > 1.0:
+            yield (
+                ("cell", "spread", "initial_soc"),
+                f"{cell.spread.initial_soc:g} puts cells outside 0 to 1 around initial_soc "
+                f"{start:g}; {SPREAD_REACH:g} standard deviations must fit",
+            )
+
+
+def _unequal_racks(parts: Parts) -> Iterator[Inconsistency]:
+    cell, site = parts.get("cell", "site")
+    if cell is None or site is None:
+        return
+    seen: set[int] = set()
+    for index, other in enumerate(cell.racks):
+        path: KeyPath = ("cell", "racks", index, "rack")
+        if other.rack > site.racks:
+            yield path, f"{other.rack} does not exist; the site has {site.racks}, counted from 1"
+        if other.rack in seen:
+            yield path, f"{other.rack} is there twice; give all that differs in one entry"
+        seen.add(other.rack)
+
+
+def _fuse(parts: Parts) -> Iterator[Inconsistency]:
+    """A fuse must carry the PCS's rated power at the nominal voltage of the cells."""
+    wiring, pcs, site = parts.get("wiring", "pcs", "site")
+    if wiring is None:
+        return
+    fuse = wiring.fuse
+    if fuse.least_melting_current < fuse.rating:
         yield (
-            ("cell", "spread", "initial_soc"),
-            f"{cell.spread.initial_soc:g} puts cells outside 0 to 1 around initial_soc "
-            f"{cell.initial_soc:g}; {SPREAD_REACH:g} standard deviations must fit",
+            ("wiring", "fuse", "least_melting_current"),
+            f"{fuse.least_melting_current:g} A is below the rating of {fuse.rating:g} A, which the "
+            "fuse must carry for ever",
+        )
+    if pcs is None or site is None:
+        return
+    nominal_A = pcs.rated_power / (site.racks * site.groups_per_rack * GROUP_VOLTAGE_NOMINAL_V)
+    if fuse.rating < nominal_A:
+        yield (
+            ("wiring", "fuse", "rating"),
+            f"{fuse.rating:g} A is below the nominal current: {pcs.rated_power:g} W of the PCS "
+            f"is {nominal_A:.0f} A a rack at {GROUP_VOLTAGE_NOMINAL_V:g} V a group",
         )
 
 

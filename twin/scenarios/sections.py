@@ -83,8 +83,17 @@ class CellSpread(Section):
     initial_soc: Spread
 
 
+class RackCells(Section):
+    """The cells of one rack where they differ: start, and relative capacity and resistance."""
+
+    rack: Count
+    initial_soc: Fraction | None = None
+    capacity: PositiveNumber = 1.0
+    resistance: PositiveNumber = 1.0
+
+
 class Cell(Section):
-    """The cell model, its parameters and the state it starts in."""
+    """The cell model, its parameters and the state it starts in; racks that differ."""
 
     model: PlugIn = Field(examples=["ecm"])
     parameters: Name = Field(examples=["lg_m50"])
@@ -92,6 +101,7 @@ class Cell(Section):
     initial_soc: Fraction
     initial_temperature: units.Kelvin
     spread: CellSpread
+    racks: tuple[RackCells, ...] = ()
 
 
 class Contactor(Section):

@@ -1,0 +1,96 @@
+"""What the faults of cells, wiring, switchgear and cooling write on the overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from packs.overlay import CONTACTORS, STUCK_CLOSED, STUCK_OPEN
+from packs.spec import WiringSpec
+from packs.topology import Topology
+from twin.scenarios.plant_fault_sections import (
+    ContactorFeedback,
+    ContactorStuck,
+    CoolantLoss,
+    ExternalShort,
+    FuseOpen,
+    InsulationLeak,
+    InternalShort,
+    JointResistance,
+    LinkResistance,
+    OpenCell,
+)
+from twin.scenarios.sections import Site
+
+POLES = ("minus", "plus")
+Write = Callable[[Any], None]
+
+
+def plant_writer(fault: Any, site: Site, wiring: WiringSpec, topology: Topology) -> Write | None:
+    """Return what a fault of the plant writes on the overlay, None for any other.
+
+    Shunts add up where several faults meet; a joint, a busbar or a switch takes the last one.
+    """
+    if isinstance(fault, InternalShort | JointResistance | OpenCell):
+        cell = int(topology.cell_slot[fault.at.cell_index(site)])
+        return _on_cell(fault, cell, wiring)
+    if isinstance(fault, LinkResistance):
+        group = int(topology.group_slot[fault.at.group_index(site)])
+        return _set("link_extra_ohm", group, fault.resistance - wiring.link_ohm)
+    if isinstance(fault, ExternalShort):
+        return _external_short(fault, site, topology)
+    if isinstance(
+        fault, ContactorStuck | ContactorFeedback | CoolantLoss | FuseOpen | InsulationLeak
+    ):
+        return _on_rack(fault, fault.at.rack_index())
+    return None
+
+
+def _on_cell(fault: Any, cell: int, wiring: WiringSpec) -> Write:
+    if isinstance(fault, InternalShort):
+        return _add("cell_short_S", cell, 1.0 / fault.resistance)
+    if isinstance(fault, JointResistance):
+        return _set("joint_extra_ohm", cell, fault.resistance - wiring.joint_ohm)
+    return _set("cell_open", cell, 1.0)
+
+
+def _external_short(fault: ExternalShort, site: Site, topology: Topology) -> Write:
+    conductance_S, levels = 1.0 / fault.resistance, len(fault.levels())
+    if levels == 0:
+        return _add("bus_short_S", 0, conductance_S)
+    if levels == 1:
+        return _add("rack_short_S", fault.at.rack_index(), conductance_S)
+    return _add(
+        "group_short_S", int(topology.group_slot[fault.at.group_index(site)]), conductance_S
+    )
+
+
+def _on_rack(fault: Any, rack: int) -> Write:
+    if isinstance(fault, CoolantLoss):
+        return _set("coolant_fraction", rack, fault.remaining)
+    if isinstance(fault, FuseOpen):
+        return _set("fuse_open", rack, 1)
+    if isinstance(fault, InsulationLeak):
+        return _add("leak_S", (rack, POLES.index(fault.pole)), 1.0 / fault.resistance)
+    which = CONTACTORS.index(fault.contactor)
+    if isinstance(fault, ContactorFeedback):
+        return _set("feedback", (rack, which), _as_stuck(fault.tells))
+    return _set("contactor_stuck", (rack, which), _as_stuck(fault.position))
+
+
+def _as_stuck(position: str) -> int:
+    return STUCK_CLOSED if position == "closed" else STUCK_OPEN
+
+
+def _set(name: str, at: Any, value: float) -> Write:
+    def write(overlay: Any) -> None:
+        getattr(overlay, name)[at] = value
+
+    return write
+
+
+def _add(name: str, at: Any, value: float) -> Write:
+    def write(overlay: Any) -> None:
+        getattr(overlay, name)[at] += value
+
+    return write
