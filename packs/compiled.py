@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cell_models.ecm_model import EcmModel
 from cell_models.jit import bound
 from packs.macro import (
     BLOWN,
@@ -26,6 +27,14 @@ from packs.state import State
 
 if TYPE_CHECKING:
     from packs.plant import Plant
+
+
+def compiled_way(plant: Plant, state: State) -> Compiled | None:
+    """Return the compiled way of a plant whose plug-ins are ours, None for any other."""
+    pcs = getattr(plant.converter, "converter", plant.converter)
+    if isinstance(pcs, ReferencePcs) and isinstance(plant.model, EcmModel):
+        return Compiled(plant, pcs, plant.model.compiled_form(), state)
+    return None
 
 
 class Compiled:

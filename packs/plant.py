@@ -12,17 +12,15 @@ import math
 import numpy as np
 
 from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH, CellModel
-from cell_models.ecm_model import EcmModel
 from cell_models.jit import bound
 from packs import network, pcs
 from packs.arrays import Wire
-from packs.compiled import Compiled
+from packs.compiled import compiled_way
 from packs.currents import bus_stage, prepare_stage, reduce_stage, spread_stage
 from packs.flows import book_stage
 from packs.memory import arena, arrays, declare_plant
 from packs.notice import Notice
 from packs.overlay import CONTACTORS
-from packs.pcs import ReferencePcs
 from packs.spec import PackSpec
 from packs.spread import draw_spread
 from packs.state import Schema, State
@@ -45,14 +43,6 @@ TOLD = 2
 """A weld that has been told."""
 ALERT_TICKS = 1000
 """How long the short step holds after switchgear moved or a fault changed [ms]."""
-
-
-def compiled_way(plant: Plant, state: State) -> Compiled | None:
-    """Return the compiled way of a plant whose plug-ins are ours, None for any other."""
-    pcs = getattr(plant.converter, "converter", plant.converter)
-    if isinstance(pcs, ReferencePcs) and isinstance(plant.model, EcmModel):
-        return Compiled(plant, pcs, plant.model.compiled_form(), state)
-    return None
 
 
 class Plant:
