@@ -56,15 +56,15 @@ format: $(INSTALLED)  ## rewrite the code in its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED)  ## how fast one step is on this machine
-	$(BIN)/twin bench
+bench: $(INSTALLED)  ## how fast packtwin is on this machine: bench.json
+	$(BIN)/twin bench -o bench.json
 
 bench-peers: $(INSTALLED) $(PEERS_INSTALLED)  ## the same hour in PyBaMM, thevenin and packtwin, timed side by side
 	@echo "Timing one hour in every simulator: about five minutes. The figures also go to bench-peers.json."
 	@$(VENV_PYTHON) -m validation.peers --peers $(PEERS_PYTHON) -o bench-peers.json
 
 clean:  ## remove what make, the demo and the tests have made (the environment stays)
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis demo.h5 demo.html bench-peers.json
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis demo.h5 demo.html bench.json bench-peers.json
 	find cell_models packs controllers twin validation tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt

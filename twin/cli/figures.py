@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from twin.cli.screen import JsonFlag, UserError, grid, say, say_json, stdout
+from twin.cli.screen import JsonFlag, UserError, complain, grid, say, say_json, stdout
 
 PANEL = "Figures"
 TOPICS = {
@@ -21,34 +22,91 @@ def register(app: typer.Typer) -> None:
     app.command("validate", rich_help_panel=PANEL)(validate)
 
 
-def bench(as_json: JsonFlag = False) -> None:
-    """Measure the plant: ns per cell-step for 128, 1,024 and 10,240 cells."""
-    from twin.bench import measure
+def bench(
+    what: Annotated[
+        str | None,
+        typer.Argument(help="plant, threads, engine or step; all of them when left out."),
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(metavar="OLD.json", help="Fail if anything is slower than in these figures."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the figures here too, as JSON.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure how fast packtwin is here, beside what it must reach (about three minutes)."""
+    import json
 
-    result = measure()
+    from twin.bench.figures import GROUPS, measure
+
+    if what is not None and what not in GROUPS:
+        raise UserError(f"there is nothing to measure called {what!r}; choose {', '.join(GROUPS)}")
+    old = None if compare is None else _read_figures(compare)
+    result = measure(None if what is None else (what,))
+    if output is not None:
+        output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if as_json:
         say_json(result)
-        return
-    sizes = result["sizes"]
-    table = grid("ns per cell-step (one core)", *(f"{s['cells']:,} cells" for s in sizes))
-    for column in table.columns[1:]:
+    else:
+        _show_figures(result)
+    if old is not None:
+        _hold_against(result, old, as_json)
+    if any(not figure["reached"] for figure in result["figures"]):
+        raise typer.Exit(1)
+
+
+def _read_figures(path: Path) -> dict[str, Any]:
+    import json
+
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        names = [figure["name"] for figure in found["figures"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: no figures of `twin bench -o` ({type(error).__name__}); write some first"
+        ) from None
+    return found if names else {"figures": []}
+
+
+def _show_figures(result: dict[str, Any]) -> None:
+    table = grid("figure", "reached", "must", "aim", "", "/ calibration")
+    for column in table.columns[1:4]:
         column.justify = "right"
-    names = {"refresh": f"refresh (every {result['table_refresh_s']:g} s)"}
-    for stage in sizes[0]["ns_per_cell_step"]:
-        row = (f"{s['ns_per_cell_step'][stage]:.2f}" for s in sizes)
-        style = "bold" if stage == "whole step" else None
-        table.add_row(names.get(stage, stage), *row, style=style)
-    table.add_row("whole step / calibration", *(f"{s['ratio']:.2f}" for s in sizes))
+    for f in result["figures"]:
+        ratio = f["ratio"]
+        table.add_row(
+            f["name"], f"{f['value']:,.4g} {f['unit']}", f"{f['must']:,g}", f"{f['aim']:,g}",
+            "holds" if f["reached"] else "short", f"{ratio:,.3g}" if ratio == ratio else "",
+        )  # fmt: skip
     stdout().print(table)
-    say(
-        f"plant step {result['step_s']:g} s, 2 cells in parallel, least CPU time of several repeats"
-    )
+    for note in dict.fromkeys(f["note"] for f in result["figures"]):
+        names = [f["name"] for f in result["figures"] if f["note"] == note]
+        say(f"{'; '.join(names)}: {note}")
     say(f"calibration: {result['calibration_ns']:.2f} ns ({result['calibration']})")
-    say(f"{result['machine']['processor']}; " + ", ".join(_versions(result["versions"])))
+    about = result["machine"]
+    load = "" if about["load_1_min"] is None else f", load {about['load_1_min']:.1f}"
+    say(f"{about['processor']}, {about['cores']} cores{load}; " + _versions(result["versions"]))
 
 
-def _versions(versions: dict[str, str]) -> list[str]:
-    return [f"{name} {version}" for name, version in versions.items()]
+def _hold_against(result: dict[str, Any], old: dict[str, Any], as_json: bool) -> None:
+    from twin.bench.against import TOLERANCE, against
+
+    found = against(result, old)
+    slower = [name for name, _, holds in found if not holds]
+    if not as_json:
+        table = grid("figure", "cost, new / old", "")
+        for name, relative, holds in found:
+            table.add_row(name, f"{relative:.2f}", "" if holds else "SLOWER")
+        stdout().print(table)
+    if slower:
+        complain(f"slower by more than {100 * TOLERANCE:.0f} %: {', '.join(slower)}")
+        raise typer.Exit(1)
+
+
+def _versions(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def validate(

@@ -1,0 +1,7 @@
+"""How fast packtwin is here: ``twin bench``.
+
+figures    what is measured, what must be reached, what is aimed at
+plants     plants to time       engines    whole engines, and their latency
+machine    calibration, repeats, what the machine is
+against    one set of figures beside an older one
+"""

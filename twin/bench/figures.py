@@ -1,0 +1,185 @@
+"""The figures of ``twin bench``: what is measured, what must be reached, what is aimed at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from packs.plant import Plant
+from twin.bench import engines
+from twin.bench.machine import calibration_ns, cpu_ns, machine
+from twin.bench.plants import READY_TICK, REFRESH_S, STEP_TICKS, running_plant
+
+STEPS = 60
+"""Of one call of a plant that is timed."""
+RACKS = {100: (1, 5, 10), 1_000: (1, 10, 50), 10_000: (10, 10, 50), 100_000: (100, 10, 50)}
+"""Racks, modules per rack and groups per module of so many cells, two in parallel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One measured figure.
+
+    Attributes
+    ----------
+    name : str
+    value : float
+    unit : str
+    must, aim : float
+        What has to be reached and what is aimed at.
+    more_is_better : bool
+    ratio : float
+        To the calibration loop: its steps in the time that one cell-step, start or step takes;
+        NaN for what is a ratio itself.
+    note : str
+        What was timed, the BMS period where there is one.
+    """
+
+    name: str
+    value: float
+    unit: str
+    must: float
+    aim: float
+    more_is_better: bool
+    ratio: float
+    note: str
+
+    @property
+    def reached(self) -> bool:
+        """Whether what has to be reached is."""
+        return self.value >= self.must if self.more_is_better else self.value <= self.must
+
+
+def measure(groups: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Measure.
+
+    Parameters
+    ----------
+    groups : tuple of str, optional
+        Of `GROUPS`; all when left out.
+
+    Returns
+    -------
+    dict
+        JSON-ready: ``figures``, ``calibration_ns``, ``machine``, ``versions``.
+    """
+    from twin.session import versions
+
+    before = calibration_ns()
+    _cell_ns.cache_clear()
+    wanted = GROUPS if groups is None else {name: GROUPS[name] for name in groups}
+    found = [figure for make in wanted.values() for figure in make(before)]
+    return {
+        "figures": [{**asdict(figure), "reached": figure.reached} for figure in found],
+        "calibration_ns": min(before, calibration_ns()),
+        "calibration": "one step of x <- 3.9 x (1 - x), each needing the one before",
+        "step_s": STEP_TICKS / 1000.0,
+        "table_refresh_s": REFRESH_S,
+        "machine": machine(),
+        "versions": versions(),
+    }
+
+
+def stepper(plant: Plant) -> Callable[[], None]:
+    """Return a call that does `STEPS` steps of a plant."""
+    clock = {"tick": READY_TICK}
+
+    def call() -> None:
+        until = clock["tick"] + STEPS * STEP_TICKS
+        plant.advance(clock["tick"], until, STEP_TICKS)
+        plant.notices.clear()
+        clock["tick"] = until
+
+    return call
+
+
+@cache
+def _cell_ns(cells: int) -> float:
+    return cpu_ns(stepper(running_plant(*RACKS[cells])), STEPS * cells)
+
+
+def _speed(name: str, ns: float, must: float, aim: float, calibration: float, note: str) -> Figure:
+    return Figure(
+        name=name, value=1e3 / ns, unit="M cell-steps/s", must=must, aim=aim, more_is_better=True,
+        ratio=ns / calibration, note=note,
+    )  # fmt: skip
+
+
+def plant_figures(calibration: float) -> Iterator[Figure]:
+    """Cells, heat and the split of two parallel cells; how cost grows with cells."""
+    note = "plant alone, 60 steps of 1 s a call, tables every 10 s"
+    yield _speed("plant, 1,000 cells", _cell_ns(1_000), 80.0, 150.0, calibration, note)
+    yield _speed("plant, 100,000 cells", _cell_ns(100_000), 50.0, 100.0, calibration, note)
+    cells = np.array(list(RACKS))
+    cost = np.array([_cell_ns(int(n)) * n for n in cells])
+    slope = float(np.polyfit(np.log(cells), np.log(cost), 1)[0])
+    yield Figure(
+        name="exponent of cost in cells", value=slope, unit="", must=1.10, aim=1.03,
+        more_is_better=False, ratio=float("nan"), note="100 to 100,000 cells",
+    )  # fmt: skip
+
+
+def thread_figures(calibration: float) -> Iterator[Figure]:
+    """Two plants on two threads against one after the other, on the wall clock."""
+    calls = [stepper(running_plant(*RACKS[10_000])) for _ in range(2)]
+    best = 0.0
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(7):
+            begin = time.perf_counter()
+            for call in calls:
+                call()
+            alone = time.perf_counter() - begin
+            begin = time.perf_counter()
+            for done in [pool.submit(call) for call in calls]:
+                done.result()
+            best = max(best, alone / (time.perf_counter() - begin))
+    yield Figure(
+        name="two plants on two threads", value=best, unit="x", must=1.7, aim=1.9,
+        more_is_better=True, ratio=float("nan"), note="10,000 cells each, 60 steps a call",
+    )  # fmt: skip
+
+
+def engine_figures(calibration: float) -> Iterator[Figure]:
+    """Sensors, filter and recorder beside the plant; the start of a process."""
+    ns = engines.unrecorded_ns()
+    note = "500 groups of 2, reference BMS and sensors every 1 s, unrecorded"
+    yield _speed("with sensors and BMS", ns, 25.0, 40.0, calibration, note)
+    yield Figure(
+        name="1,000-cell rack, all recorded", value=engines.times_real(), unit="x real time",
+        must=5_000.0, aim=10_000.0, more_is_better=True, ratio=float("nan"),
+        note="reference BMS every 1 s, a row every 1 s, wall time",
+    )  # fmt: skip
+    start_s = engines.start_s()
+    yield Figure(
+        name="process start to first step", value=start_s, unit="s", must=1.5, aim=1.0,
+        more_is_better=False, ratio=1e9 * start_s / calibration, note="CPU time, kernels on disk",
+    )  # fmt: skip
+
+
+def step_figures(calibration: float) -> Iterator[Figure]:
+    """The latency of one step with the BMS every 10 ms."""
+    for groups in (96, 300):
+        for name, value, must, aim in zip(
+            ("p50", "p99.9"), engines.latencies_us(groups), (300.0, 2000.0), (60.0, 300.0),
+            strict=True,
+        ):  # fmt: skip
+            yield Figure(
+                name=f"one step, {groups} groups, {name}", value=value, unit="us", must=must,
+                aim=aim, more_is_better=False, ratio=1e3 * value / calibration,
+                note="reference BMS every 10 ms, wall time",
+            )  # fmt: skip
+
+
+GROUPS: dict[str, Callable[[float], Iterator[Figure]]] = {
+    "plant": plant_figures,
+    "threads": thread_figures,
+    "engine": engine_figures,
+    "step": step_figures,
+}
+"""What can be measured by itself: ``twin bench step``."""
