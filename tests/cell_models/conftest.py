@@ -63,7 +63,7 @@ class Bench:
         self.n = len(soc)
         padded = blocks_for(self.n) * LANES
         self.model = EcmModel(params, self.n)
-        self.lanes = np.zeros(self.model.buffer_shape())
+        self.lanes = np.zeros(self.model.buffer_size)
         self.temperature_K = np.full(padded, T0_K)
         self.temperature_K[: self.n] = temperature_K
         self.step_s = step_s
@@ -91,12 +91,17 @@ class Bench:
         """Return one field of every cell."""
         return self.model.field(self.lanes, name)
 
+    def total(self, name: str) -> float:
+        """Return one running sum of the population, as ``heat_J``."""
+        return self.model.total(self.lanes, name)
+
     def observe(self) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
         """Return soc, OCV [V], stored energy [J] and validity of every cell."""
-        soc, ocv_V, stored_J = np.zeros(self.n), np.zeros(self.n), np.zeros(self.n)
-        validity = np.zeros(self.n, dtype=np.int64)
+        soc, ocv_V, stored_J = np.zeros((3, len(self.emf_V)))
+        validity = np.zeros(len(self.emf_V), dtype=np.int64)
         self.model.observe(self.lanes, soc, ocv_V, stored_J, validity)
-        return soc, ocv_V, stored_J, validity
+        n = self.n
+        return soc[:n], ocv_V[:n], stored_J[:n], validity[:n]
 
 
 @pytest.fixture(scope="session")

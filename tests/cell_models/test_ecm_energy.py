@@ -71,7 +71,9 @@ def test_a_closed_loop_in_charge_returns_to_the_same_stored_energy(lg_m50, bench
     branch_J = cell.observe()[2][0] - start_J
     x, rate = cell.field("hysteresis")[0], lg_m50.hysteresis_rate
     elastic_J = lg_m50.hysteresis_V / (2.0 * rate) * lg_m50.capacity_As * x * x
-    pairs = [(cell.field(f"c{k}_F")[0], cell.field(f"v{k}_V")[0]) for k in (1, 2, 3)]
+    pairs = [
+        (cell.field(f"c{k}_F")[0], cell.field(f"v{k}_V")[0]) for k in range(1, lg_m50.n_rc + 1)
+    ]
     polarised_J = sum(0.5 * c_F * v_V**2 for c_F, v_V in pairs)
     # Charge is back exactly; the two chemical energies of 50 kJ round the same way.
     assert branch_J - elastic_J == pytest.approx(polarised_J, rel=0.0, abs=4 * EPS * 8e4)
@@ -120,19 +122,19 @@ def test_entropic_heat_follows_the_term_along_the_soc(make_linear_cell, bench) -
 def test_heat_is_dissipated_plus_quadrature_plus_reading_to_rounding(lg_m50, bench) -> None:
     """The identity that lets the ledger check a heat that closes by construction."""
     params = with_hysteresis(lg_m50)
-    cell = bench(params, np.linspace(0.3, 0.7, 8), step_s=2.0)
-    phase = np.arange(8)
-    for k, current_A in enumerate(drive_A(800)):
-        cell.step(current_A * np.cos(phase))
-        if k % 5 == 0:
-            cell.temperature_K[:8] = 295.0 + phase + 5.0 * math.sin(0.02 * k)
-            cell.refresh()
-    cell.step(0.0)  # the last reading's energy becomes heat with the next step
-    parts = sum(cell.field(f"{name}_J") for name in ("dissipated", "quadrature", "refresh"))
-    assert np.all(np.abs(cell.field("refresh_J")) > 1e-5)  # readings did book something
-    # 800 steps, each rounding a stored energy of 50 kJ at a reading and 40 V A x 2 s otherwise.
-    bound = math.sqrt(160) * EPS * 5e4 + 800 * EPS * 80.0
-    assert np.abs(cell.field("heat_J") - parts).max() < bound
+    for phase, soc in enumerate(np.linspace(0.3, 0.7, 8)):
+        cell = bench(params, soc, step_s=2.0)
+        for k, current_A in enumerate(drive_A(800)):
+            cell.step(current_A * math.cos(phase))
+            if k % 5 == 0:
+                cell.temperature_K[0] = 295.0 + phase + 5.0 * math.sin(0.02 * k)
+                cell.refresh()
+        cell.step(0.0)  # the last reading's energy becomes heat with the next step
+        parts_J = sum(cell.total(f"{name}_J") for name in ("dissipated", "quadrature", "refresh"))
+        assert abs(cell.total("refresh_J")) > 1e-5  # readings did book something
+        # 800 steps, each rounding a stored energy of 50 kJ at a reading and 40 V A x 2 s otherwise.
+        bound_J = math.sqrt(160) * EPS * 5e4 + 800 * EPS * 80.0
+        assert abs(cell.total("heat_J") - parts_J) < bound_J
 
 
 def test_energy_is_conserved_whatever_the_step(lg_m50, bench) -> None:
@@ -146,7 +148,7 @@ def test_energy_is_conserved_whatever_the_step(lg_m50, bench) -> None:
                 cell.refresh()
         pending_J = cell.field("pending_J")[0]
         lost_J = start_J - cell.observe()[2][0]
-        out_J = cell.field("terminal_J")[0] + cell.field("heat_J")[0] + pending_J
+        out_J = cell.total("terminal_J") + cell.total("heat_J") + pending_J
         # Sixty roundings of a stored energy of 50 kJ.
         assert lost_J == pytest.approx(out_J, rel=0.0, abs=60 * EPS * 5e4)
 
@@ -161,10 +163,10 @@ def test_a_reading_books_carried_minus_tabulated_energy_as_heat_of_the_next_step
     cell.refresh()
     booked_J = carried_J - cell.observe()[2][0]
     assert abs(booked_J) > 0.01
-    assert cell.field("refresh_J")[0] == cell.field("pending_J")[0] == booked_J
-    before = {name: cell.field(name)[0] for name in ("dissipated_J", "quadrature_J")}
+    assert cell.total("refresh_J") == cell.field("pending_J")[0] == booked_J
+    before = {name: cell.total(name) for name in ("dissipated_J", "quadrature_J")}
     cell.step(0.0)
-    physics_J = sum(cell.field(name)[0] - value for name, value in before.items())
+    physics_J = sum(cell.total(name) - value for name, value in before.items())
     # Two running sums of up to 100 J, read before and after; the step lasts 1 s.
     assert cell.heat_W[0] == pytest.approx(physics_J + booked_J, rel=0.0, abs=8 * EPS * 100.0)
     assert cell.field("pending_J")[0] == 0.0
@@ -181,7 +183,7 @@ def test_heat_and_the_independent_sum_converge_first_order_in_the_step(
         cell = bench(params, 0.55, step_s=step_s)
         for k in range(round(time_s / step_s)):
             cell.step(6.0 * math.sin(2.0 * math.pi * (k + 0.5) * step_s / 160.0) ** 2)
-        heat_J, sum_J = cell.field("heat_J")[0], cell.field("dissipated_J")[0]
+        heat_J, sum_J = cell.total("heat_J"), cell.total("dissipated_J")
         gaps.append(abs(heat_J - sum_J) / sum_J)
     slope = np.polyfit(np.log(steps_s), np.log(gaps), 1)[0]
     assert slope == pytest.approx(1.0, abs=0.05)  # the next order is 4 s / 160 s of the gap
@@ -192,7 +194,8 @@ def test_dissipation_of_rc_pairs_is_the_integral_of_their_loss(make_linear_cell,
     """Against quadrature of ``v(t)^2/R`` on the exact exponential within one long step."""
     cell = bench(make_linear_cell(2, r0_ohm=1e-7), 0.5, step_s=20.0)
     cell.step(6.0)
-    before = {name: cell.field(name)[0] for name in ("v1_V", "v2_V", "dissipated_J")}
+    before = {name: cell.field(name)[0] for name in ("v1_V", "v2_V")}
+    before_J = cell.total("dissipated_J")
     cell.step(-4.0)
     nodes, weights = np.polynomial.legendre.leggauss(40)  # exact to 1e-15 for exp(-10 x)
     time_s = 10.0 * (nodes + 1.0)
@@ -200,5 +203,5 @@ def test_dissipation_of_rc_pairs_is_the_integral_of_their_loss(make_linear_cell,
     for v, r, tau in ((before["v1_V"], 0.012, 4.0), (before["v2_V"], 0.02, 30.0)):
         at = -4.0 * r + (v + 4.0 * r) * np.exp(-time_s / tau)
         expected += 10.0 * np.sum(weights * at * at / r)
-    found = cell.field("dissipated_J")[0] - before["dissipated_J"]
+    found = cell.total("dissipated_J") - before_J
     assert found == pytest.approx(expected, rel=1e-13)  # three terms of like size

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cell_models.contract import LANES, NOT_FINITE, OK, OUT_OF_RANGE, REFRESH
-from cell_models.ecm_lanes import FIELD_NAMES
+from cell_models.ecm_lanes import SUM_NAMES, SUMS, TAIL
 from cell_models.ecm_params import extended_ocv
 
 
@@ -139,7 +139,7 @@ def test_readings_book_nothing_while_a_cell_runs_along_a_held_edge(
             cell.refresh()
     stored_J = abs(cell.observe()[2][0])
     # The differences of two energies of 80 kJ, ten times.
-    assert abs(cell.field("refresh_J")[0]) < 10 * 2.3e-16 * max(stored_J, 8e4)
+    assert abs(cell.total("refresh_J")) < 10 * 2.3e-16 * max(stored_J, 8e4)
 
 
 # --- lanes ---------------------------------------------------------------------------------------
@@ -177,13 +177,23 @@ def test_padding_lanes_carry_nothing_and_count_for_nothing(lg_m50, bench, n_cell
     cells = bench(lg_m50, np.full(n_cells, 0.5))
     for _ in range(20):
         cells.step(5.0)
-    lanes = cells.lanes.reshape(-1, cells.model.n_fields, LANES)
-    for name in ("terminal_J", "heat_J", "dissipated_J", "v1_V"):
-        values = lanes[:, FIELD_NAMES.index(name), :].reshape(-1)
-        assert np.all(values[:n_cells] != 0.0)
-        assert np.all(values[n_cells:] == 0.0)
-    total = n_cells * cells.field("terminal_J")[0]
-    assert cells.model.sum_field(cells.lanes, "terminal_J") == pytest.approx(total, rel=1e-15)
+    padded = bench(lg_m50, np.full(len(cells.emf_V), 0.5))  # as wide, and every lane a cell
+    for _ in range(20):
+        padded.step(np.where(np.arange(padded.n) < n_cells, 5.0, 0.0))
+    v1_V = padded.field("v1_V")
+    assert np.all(v1_V[:n_cells] != 0.0) and np.all(v1_V[n_cells:] == 0.0)
+    assert np.array_equal(cells.lanes, padded.lanes)
+    sums = cells.lanes[-TAIL:][: int(SUMS)].reshape(len(SUM_NAMES), LANES)
+    used = min(n_cells, LANES)
+    for name in ("terminal_J", "heat_J", "dissipated_J"):
+        lanes_J = sums[SUM_NAMES.index(name)]
+        assert np.all(lanes_J[:used] != 0.0) and np.all(lanes_J[used:] == 0.0)
+    alone = bench(lg_m50, 0.5)
+    for _ in range(20):
+        alone.step(5.0)
+    # The lanes of a sum are added in a compensated sum, each the sum of up to two cells.
+    expected_J = n_cells * alone.total("terminal_J")
+    assert cells.total("terminal_J") == pytest.approx(expected_J, rel=4e-16)
 
 
 def test_capacity_and_resistance_are_each_cells_own(make_linear_cell, bench) -> None:

@@ -12,6 +12,10 @@ import pytest
 
 from cell_models.ecm_model import EcmModel
 from cell_models.ecm_params import EcmParams, load_ecm_params
+from packs import network
+from packs.arrays import Wire
+from packs.currents import bus_stage, prepare_stage, reduce_stage, spread_stage
+from packs.memory import arena, arrays, declare_plant
 from packs.overlay import declare_overlay
 from packs.pcs import ReferencePcs
 from packs.plant import Plant
@@ -38,11 +42,12 @@ PCS = PcsSpec(
     voltage_min_V=1.0,
 )  # fmt: skip
 SPEC = PackSpec(
-    size=SizeSpec(racks=1, modules_per_rack=1, groups_per_module=3, cells_per_group=2),
+    size=SizeSpec(modules=(1,), groups_per_module=3, cells_per_group=2),
     spread=SpreadSpec(capacity=0.0, resistance=0.0, initial_soc=0.0),
     wiring=WiringSpec(
         joint_ohm=2e-4, link_ohm=1e-4, rack_ohm=5e-3, bleed_ohm=33.0, contactor_ohm=5e-4,
-        contactor_delay_s=0.03, precharge_ohm=10.0, fuse_rating_A=60.0, fuse_melting_A2s=2e4,
+        contactor_delay_s=0.03, precharge_ohm=10.0, contactor_break_A=200.0,
+        contactor_make_A=400.0, fuse_rating_A=60.0, fuse_least_A=90.0, fuse_melting_A2s=2e4,
         link_capacitance_F=5e-3, link_bleed_ohm=1e4, insulation_ohm=5e6,
     ),
     layout=LayoutSpec(columns=2, pitch_m=0.022),
@@ -53,6 +58,11 @@ SPEC = PackSpec(
     ),
     initial_soc=0.5, initial_temperature_K=298.15, table_refresh_s=5.0, alert_step_s=0.05,
 )  # fmt: skip
+
+
+def even_size(racks: int, modules: int, groups: int, cells: int) -> SizeSpec:
+    """Return the size of a site whose racks are all alike."""
+    return SizeSpec(modules=(modules,) * racks, groups_per_module=groups, cells_per_group=cells)
 
 
 def linear_cell(
@@ -97,7 +107,7 @@ def make_plant(
     """Return a plant at rest, with its state as `plant.state`; `changes` go to `nested`."""
     spec = nested(SPEC, changes)
     topology = build_topology(spec.size, spec.layout)
-    model = EcmModel(params or load_ecm_params("lg_m50"), topology.n_cells)
+    model = EcmModel(params or load_ecm_params("lg_m50"), topology.n_cell_slots)
     plant = Plant(spec, topology, model, ReferencePcs(pcs), seed)
     schema = Schema()
     plant.declare(schema)
@@ -107,6 +117,86 @@ def make_plant(
     plant.rest(step_s)
     plant.state = state
     return plant
+
+
+def make_arrays(
+    size: SizeSpec, *, joint_ohm: float = 0.0, link_ohm: float = 0.0, columns: int = 3
+) -> Any:
+    """Return the arrays of a plant without one: closed switches, and neither cells nor wires yet.
+
+    Returns
+    -------
+    SimpleNamespace
+        `top`, `wire`, `cells`, `groups`, `racks`, `site`, and the `arena` that stages take.
+    """
+    top = build_topology(size, replace(SPEC.layout, columns=columns))
+    schema = Schema()
+    declare_plant(schema, top, SPEC, 1)
+    declare_overlay(schema, top, 0)
+    state = schema.build()
+    parts = arrays(top, state, 1.0)
+    cells, groups, racks, site = parts
+    cells.is_broken[:] = 1.0 - top.cell_used
+    racks.fuse_closed[:] = racks.switch_closed[:] = 1
+    wire = Wire(
+        p=np.uint64(size.cells_per_group), n_blocks=np.uint64(top.n_blocks), joint_ohm=joint_ohm,
+        link_ohm=link_ohm,
+    )  # fmt: skip
+    return SimpleNamespace(
+        top=top, wire=wire, cells=cells, groups=groups, racks=racks, site=site,
+        arena=arena(state, parts), state=state,
+    )  # fmt: skip
+
+
+class NetworkSite:
+    """Cells, wires and a bus without states; `solve` goes through the plant's stages."""
+
+    def __init__(
+        self, modules: tuple[int, ...], groups: int, p: int, rng: np.random.Generator, *,
+        joint_ohm: float = 2e-4, link_ohm: float = 1e-4,
+    ) -> None:  # fmt: skip
+        size = SizeSpec(modules=modules, groups_per_module=groups, cells_per_group=p)
+        a = self.arrays = make_arrays(size, joint_ohm=joint_ohm, link_ohm=link_ohm)
+        self.top, self.rng, self.bus_short_S = a.top, rng, 0.0
+        self.companion_S, self.link_V, self.link_bleed_S = 0.0, 0.0, 1e-4
+        a.cells.emf_V[a.top.cell_slot] = rng.uniform(3.0, 4.2, a.top.n_cells)
+        a.cells.r_ohm[a.top.cell_slot] = rng.uniform(0.01, 0.06, a.top.n_cells)
+        a.racks.fuse_ohm[:] = rng.uniform(1e-3, 1e-2, a.top.n_racks)
+        a.racks.contactor_ohm[:] = rng.uniform(1e-4, 1e-2, a.top.n_racks)
+
+    def cell(self) -> int:
+        """Draw the slot of a cell."""
+        return self.top.cell_slot[self.rng.integers(self.top.n_cells)]
+
+    def group(self) -> int:
+        """Draw the slot of a group."""
+        return self.top.group_slot[self.rng.integers(self.top.n_groups)]
+
+    def cells_of(self, group_slot: int) -> Any:
+        """Return the slots of the cells of a group, given its slot."""
+        return self.top.cell_slot[self.top.group_slot[self.top.cell_group] == group_slot]
+
+    def solve(self, kind: int, demand: float) -> tuple[int, float, float]:
+        """Solve; return (status, bus voltage, demand current)."""
+        wire, arena, bus = self.arrays.wire, self.arrays.arena, self.arrays.site.bus
+        prepare_stage(wire, arena)
+        reduce_stage(wire, arena)
+        status = bus_stage(
+            kind, float(demand), self.companion_S, self.link_V, self.link_bleed_S,
+            self.bus_short_S, arena,
+        )  # fmt: skip
+        spread_stage(self.bus_short_S, wire, arena)
+        return status, float(bus[network.BUS_V]), float(bus[network.DEMAND_A])
+
+
+@pytest.fixture(scope="session")
+def network_site() -> type[NetworkSite]:
+    return NetworkSite
+
+
+@pytest.fixture(scope="session")
+def plant_arrays() -> Callable[..., Any]:
+    return make_arrays
 
 
 @pytest.fixture(scope="session")
@@ -155,8 +245,7 @@ SENSOR_LAYOUT = LayoutSpec(columns=4, pitch_m=0.022)
 
 def make_sensors(spec, *, seed=1, size=(1, 1, 4, 2), **more):
     """Return sensors with their view and overlay."""
-    names = ("racks", "modules_per_rack", "groups_per_module", "cells_per_group")
-    topology = build_topology(SizeSpec(**dict(zip(names, size, strict=True))), SENSOR_LAYOUT)
+    topology = build_topology(even_size(*size), SENSOR_LAYOUT)
     sensors = Sensors(spec, topology, seed, **more)
     schema = Schema()
     sensors.declare(schema)

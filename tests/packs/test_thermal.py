@@ -9,43 +9,56 @@ import numpy as np
 import pytest
 
 from packs.spec import SizeSpec
-from packs.thermal import STABILITY, advance_heat, coolant_effect, heat_above, stable_parts
-from packs.topology import build_topology
+from packs.thermal import (
+    STABILITY,
+    coolant_effect,
+    heat_above,
+    heat_paths,
+    heat_stage,
+    stable_parts,
+)
 
 T0_K, CELL_J_PER_K = 298.15, 60.0
 
 
 class HeatNetwork:
-    """Temperatures of a pack, moved by given heats."""
+    """Temperatures of a pack, moved by given heats; cells and groups in the order of people."""
 
-    def __init__(self, pack_spec, size=(1, 1, 3, 2), columns=2, **thermal):
+    def __init__(self, pack_spec, plant_arrays, size=(1, 1, 3, 2), columns=2, **thermal):
         self.spec = replace(pack_spec.thermal, **thermal)
-        names = ("racks", "modules_per_rack", "groups_per_module", "cells_per_group")
-        layout = replace(pack_spec.layout, columns=columns)
-        self.top = build_topology(SizeSpec(**dict(zip(names, size, strict=True))), layout)
-        n, groups, racks = self.top.n_cells, self.top.n_groups, self.top.n_racks
+        racks, modules, groups, cells = size
+        of = SizeSpec(modules=(modules,) * racks, groups_per_module=groups, cells_per_group=cells)
+        self.arrays = plant_arrays(of, columns=columns)
+        self.top = self.arrays.top
+        n, groups = self.top.n_cells, self.top.n_groups
         self.cell_J_per_K = np.full(n, CELL_J_PER_K)
         self.temperature_K, self.plate_K = np.full(n, T0_K), np.full(groups, T0_K)
-        self.outlet_K = np.zeros(racks)
         self.heat_W, self.extra_W, self.link_W = np.zeros(n), np.zeros(n), np.zeros(groups)
-        flow = self.spec.coolant_flow_kg_per_s * self.spec.coolant_J_per_kg_K
-        self.flow_W_per_K = np.full(racks, flow)
+        self.flow_W_per_K, self.outlet_K = (
+            self.arrays.racks.flow_W_per_K,
+            self.arrays.racks.outlet_K,
+        )
+        self.flow_W_per_K[:] = self.spec.coolant_flow_kg_per_s * self.spec.coolant_J_per_kg_K
         self.inlet_K = self.ambient_K = T0_K
         self.to_coolant_J = self.to_air_J = 0.0
 
     def step(self, step_s, parts=None):
-        spec, top, totals = self.spec, self.top, np.zeros(2)
+        at, group_at = self.top.cell_slot, self.top.group_slot
+        cells, groups = self.arrays.cells, self.arrays.groups
         if parts is None:
-            parts = stable_parts(top, spec, CELL_J_PER_K, step_s)
-        advance_heat(
-            parts, step_s, top.cells_per_group, top.rack_first_group, top.edge_a, top.edge_b,
-            self.cell_J_per_K, spec.plate_J_per_K, spec.neighbour_W_per_K, spec.ambient_W_per_K,
-            spec.plate_W_per_K, self.flow_W_per_K, spec.coolant_W_per_K, self.inlet_K,
-            self.ambient_K, self.heat_W, self.extra_W, self.link_W, self.temperature_K,
-            self.plate_K, self.outlet_K, np.zeros(top.n_cells), totals,
+            parts = stable_parts(self.top, self.spec, CELL_J_PER_K, step_s)
+        cells.kelvin_per_J[at] = 1.0 / self.cell_J_per_K
+        cells.temperature_K[at], groups.plate_K[group_at] = self.temperature_K, self.plate_K
+        cells.heat_W[at], cells.extra_W[at] = self.heat_W, self.extra_W
+        groups.link_W[group_at] = self.link_W
+        heat_stage(
+            parts, step_s, self.inlet_K, self.ambient_K, self.arrays.wire, heat_paths(self.spec),
+            self.arrays.arena,
         )  # fmt: skip
-        self.to_coolant_J += totals[0]
-        self.to_air_J += totals[1]
+        self.temperature_K[:] = cells.temperature_K[at]
+        self.plate_K[:] = groups.plate_K[group_at]
+        self.to_coolant_J += self.arrays.site.heat_J[0]
+        self.to_air_J += self.arrays.site.heat_J[1]
 
     def stored_J(self):
         cells_J = heat_above(self.cell_J_per_K, self.temperature_K, T0_K)
@@ -53,9 +66,9 @@ class HeatNetwork:
 
 
 @pytest.fixture
-def heat(pack_spec):
+def heat(pack_spec, plant_arrays):
     def make(*args, **kwargs):
-        return HeatNetwork(pack_spec, *args, **kwargs)
+        return HeatNetwork(pack_spec, plant_arrays, *args, **kwargs)
 
     return make
 
