@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def compiled_way(plant: Plant, state: State) -> Compiled | None:
     """Return the compiled way of a plant whose plug-ins are ours, None for any other."""
     pcs = getattr(plant.converter, "converter", plant.converter)
-    if isinstance(pcs, ReferencePcs) and isinstance(plant.model, EcmModel):
+    if type(pcs) is ReferencePcs and type(plant.model) is EcmModel:  # not what changes them
         return Compiled(plant, pcs, plant.model.compiled_form(), state)
     return None
 

@@ -12,7 +12,6 @@ from packs.groups import (
     LARGEST,
     LINKED,
     MISS,
-    RAILED,
     SHORTED,
     SHUNTED,
     SUM_EMF,
@@ -32,7 +31,6 @@ from packs.network import (
     JOINT_W,
     LARGEST_A,
     LINK_W,
-    RAIL_W,
     RESIDUAL_A,
     SHORT_W,
     reduce_rack,
@@ -137,7 +135,6 @@ def close_sums(bus_short_S, site):
     losses[JOINT_W] = lane_sum(sums, JOINED)
     losses[BLEED_W] = lane_sum(sums, BLED)
     losses[LINK_W] = lane_sum(sums, LINKED)
-    losses[RAIL_W] = lane_sum(sums, RAILED)
     losses[EXTERNAL_W] += lane_sum(sums, SHUNTED) + bus_short_S * bus[0] * bus[0]
     bus[RESIDUAL_A] = max(bus[RESIDUAL_A], lane_max(sums, MISS))
     bus[LARGEST_A] = max(bus[LARGEST_A], lane_max(sums, LARGEST))

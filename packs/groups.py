@@ -21,13 +21,13 @@ SUM_EMF, SUM_OHM, SUM_OPEN = _U(0), _U(LANES), _U(2 * LANES)
 """Lanes of `rack_sums`: emf, resistance with links, groups in which no cell is connected."""
 N_RACK_SUMS = 3
 
-SHORTED, JOINED, BLED, LINKED, SHUNTED, RAILED, THROUGH_W, THROUGH_A, MISS, LARGEST, SPLIT = (
-    _U(k * LANES) for k in range(11)
+SHORTED, JOINED, BLED, LINKED, SHUNTED, THROUGH_W, THROUGH_A, MISS, LARGEST, SPLIT = (
+    _U(k * LANES) for k in range(10)
 )
-"""Lanes of `sums`: losses in cell shorts, joints, bleeds, links, group shorts and rails [W]; |i v|
+"""Lanes of `sums`: losses in cell shorts, joints, bleeds, links, group shorts [W]; |i v|
 [W] and |i| [A] of the groups; largest miss of the current law and largest current of a group [A];
 largest miss of a cell's own line [V]."""
-N_SUMS = 11
+N_SUMS = 10
 
 
 @inlined

@@ -30,8 +30,8 @@ BUS_V, DEMAND_A, LINK_A, RESIDUAL_A, LARGEST_A, BINDING = 0, 1, 2, 3, 4, 5
 Kirchhoff's current law, the largest current of a branch (both [A]), the limit that binds."""
 N_BUS = 6
 
-SHORT_W, JOINT_W, BLEED_W, LINK_W, PATH_W, EXTERNAL_W, RAIL_W = 0, 1, 2, 3, 4, 5, 6
-N_LOSSES = 7
+SHORT_W, JOINT_W, BLEED_W, LINK_W, PATH_W, EXTERNAL_W = 0, 1, 2, 3, 4, 5
+N_LOSSES = 6
 """Where the wiring turns power into heat: `losses`."""
 
 
@@ -229,8 +229,9 @@ def spread_rack(rack, v_bus, racks, losses):
     i_switch = racks.switch_A[rack]
     s, shunt = racks.string_S[rack], racks.short_S[rack]
     connected = racks.switch_closed[rack] == 1
-    if connected:
-        v = v_bus + racks.contactor_ohm[rack] * i_switch
+    if connected:  # not v_bus + R i: that cancels where a rack precharges onto a short
+        ohm = racks.contactor_ohm[rack]
+        v = (v_bus + ohm * racks.string_A[rack]) / (1.0 + ohm * (s + shunt))
     else:
         v = racks.string_A[rack] / (s + shunt) if s + shunt > 0.0 else 0.0
     i = i_switch + shunt * v if s > 0.0 else 0.0

@@ -286,7 +286,7 @@ class Plant:
             self.tell(code, "site", -1, power, self.voltage_ceiling_V if over else math.nan)
             status = self.solve(step_s, network.OPEN, 0.0)
         if status == network.NOT_FINITE:
-            self.tell("not_finite", "site", -1, math.nan, 0.0)
+            self.tell_broken()
         if (self.rack_arrays.n_open != self.control.cut).any():
             self.tell_cuts()
 
@@ -366,7 +366,10 @@ class Plant:
 
     def tell_broken(self) -> None:
         """Take note of the first cell whose state is no number."""
-        bad = np.flatnonzero(~np.isfinite(self.cells.heat_W[self.topology.cell_slot]))
+        at, cells = self.topology.cell_slot, self.cells
+        bad = np.flatnonzero(~np.isfinite(cells.emf_V[at]))  # its own; currents carry it on
+        if not bad.size:
+            bad = np.flatnonzero(~np.isfinite(cells.heat_W[at]))
         self.tell("not_finite", "cell", int(bad[0]) if bad.size else -1, math.nan, 0.0)
 
     def advance_heat(self, step_s: float) -> None:

@@ -46,8 +46,8 @@ SPEC = PackSpec(
     spread=SpreadSpec(capacity=0.0, resistance=0.0, initial_soc=0.0),
     wiring=WiringSpec(
         joint_ohm=2e-4, link_ohm=1e-4, rack_ohm=5e-3, bleed_ohm=33.0, contactor_ohm=5e-4,
-        contactor_delay_s=0.03, precharge_ohm=10.0, contactor_break_A=200.0,
-        contactor_make_A=400.0, fuse_rating_A=60.0, fuse_least_A=90.0, fuse_melting_A2s=2e4,
+        contactor_delay_s=0.03, precharge_ohm=10.0, contactor_break_A=1000.0,
+        contactor_make_A=2000.0, fuse_rating_A=60.0, fuse_least_A=90.0, fuse_melting_A2s=2e4,
         link_capacitance_F=5e-3, link_bleed_ohm=1e4, insulation_ohm=5e6,
     ),
     layout=LayoutSpec(columns=2, pitch_m=0.022),

@@ -152,9 +152,10 @@ def test_the_reference_keeps_the_contract_and_refuses_a_rating_of_zero(pcs_spec)
 # --- in a plant ----------------------------------------------------------------------------------
 
 
-def on_the_bus(plant, pcs_spec, **changes):
-    """Return a plant whose rack is on the bus and whose link is charged."""
-    site = plant(pcs=replace(pcs_spec, rated_W=200.0, **changes))
+def on_the_bus(plant, pcs_spec, rated_W=200.0, **changes):
+    """Return a plant whose rack is on the bus and whose link was charged before."""
+    site = plant(pcs=replace(pcs_spec, rated_W=rated_W, **changes))
+    site.network.bus[0] = site.network.rack_voltage_V[0]
     site.switchgear.command(np.array([[1, 0, 1]]), 0)
     site.advance(0, 2000)
     site.control.running[0] = 1
@@ -175,10 +176,8 @@ def test_the_bus_gives_exactly_what_the_pcs_takes(plant, pcs_spec, power_W) -> N
 
 
 def test_a_power_that_the_bus_cannot_give_trips_the_pcs_and_nothing_flows(plant, pcs_spec) -> None:
-    site = plant(pcs=replace(pcs_spec, rated_W=1e6))
-    site.switchgear.command(np.array([[1, 0, 1]]), 0)
-    site.advance(0, 2000)
-    site.control.running[0], site.control.setpoint_W[0] = 1, 1e6
+    site = on_the_bus(plant, pcs_spec, rated_W=1e6)
+    site.control.setpoint_W[0] = 1e6
     site.advance(2000, 2100)
     assert [notice.code for notice in site.notices] == ["power_infeasible"]
     assert site.pcs_view.state[0] == FAULT

@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cell_models.contract import LANES
 from packs.spec import LayoutSpec, SizeSpec
 from packs.topology import build_topology
 
+UNEQUAL = {"modules": (1, 7, 3), "groups": 11, "cells": 3}
+"""Racks of 11, 77 and 33 groups: 1, 3 and 2 blocks, none of them full."""
+
 
 def site(racks=1, modules=2, groups=6, cells=2, columns=3):
-    size = SizeSpec(
-        racks=racks, modules_per_rack=modules, groups_per_module=groups, cells_per_group=cells
-    )
+    """Lay out a site; `modules` of each rack, or of every one of `racks`."""
+    each = modules if isinstance(modules, tuple) else (modules,) * racks
+    size = SizeSpec(modules=each, groups_per_module=groups, cells_per_group=cells)
     return build_topology(size, LayoutSpec(columns=columns, pitch_m=0.02))
 
 
@@ -91,3 +95,133 @@ def test_groups_in_series_are_neighbours_also_where_the_row_folds(cells) -> None
 def test_a_single_cell_has_no_neighbour() -> None:
     top = site(modules=1, groups=1, cells=1, columns=1)
     assert len(top.edge_a) == len(top.edge_b) == 0
+
+
+# --- racks of unlike length ----------------------------------------------------------------------
+
+
+def test_maps_of_unequal_racks_agree_with_counting_by_hand() -> None:
+    top = site(**UNEQUAL)
+    cell = group = module = 0
+    for rack, modules in enumerate(UNEQUAL["modules"]):
+        assert (top.rack_first_module[rack], top.rack_first_group[rack]) == (module, group)
+        for m in range(modules):
+            assert top.module_rack[module] == rack
+            for g in range(11):
+                assert (top.group_module[group], top.group_rack[group]) == (module, rack)
+                assert top.group_index(rack, m, g) == group
+                assert top.group_name(group) == f"rack {rack + 1}, module {m + 1}, group {g + 1}"
+                for place in range(3):
+                    assert top.cell_index(rack, m, g, place) == cell
+                    assert (top.cell_group[cell], top.cell_rack[cell]) == (group, rack)
+                    cell += 1
+                group += 1
+            module += 1
+    assert (top.n_modules, top.n_groups, top.n_cells) == (module, group, cell)
+    assert (top.rack_first_module[-1], top.rack_first_group[-1]) == (module, group)
+
+
+# --- slots ---------------------------------------------------------------------------------------
+
+SHAPES = [
+    {}, {"racks": 3}, {"modules": 1, "groups": 1, "cells": 1}, {"modules": 8, "groups": 4},
+    {"modules": 11, "groups": 3, "cells": 4}, UNEQUAL,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_slots_are_a_permutation_of_cells_and_groups_with_spare_lanes(shape) -> None:
+    top = site(**shape)
+    assert top.n_group_slots == LANES * top.n_blocks
+    assert top.n_cell_slots == LANES * top.n_blocks * top.cells_per_group
+    for slots, used, n_slots in (
+        (top.cell_slot, top.cell_used, top.n_cell_slots),
+        (top.group_slot, top.group_used, top.n_group_slots),
+    ):
+        assert len(np.unique(slots)) == len(slots)
+        assert np.array_equal(np.sort(slots), np.flatnonzero(used == 1.0))
+        assert len(used) == n_slots and np.all((used == 0.0) | (used == 1.0))
+    assert np.array_equal(top.slot_cell[top.cell_slot], np.arange(top.n_cells))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_slot_is_its_block_place_and_lane_and_every_rack_begins_a_block(shape) -> None:
+    top = site(**shape)
+    first_block = 0
+    for rack in range(top.n_racks):
+        assert top.rack_first_block[rack] == first_block
+        groups = range(top.rack_first_group[rack], top.rack_first_group[rack + 1])
+        for in_rack, group in enumerate(groups):
+            block, lane = first_block + in_rack // LANES, in_rack % LANES
+            assert top.group_slot[group] == block * LANES + lane
+            for place in range(top.cells_per_group):
+                cell = group * top.cells_per_group + place
+                row = block * top.cells_per_group + place
+                assert top.cell_slot[cell] == row * LANES + lane
+        first_block += -(-len(groups) // LANES)
+    assert top.rack_first_block[-1] == top.n_blocks == first_block
+
+
+def test_spare_lanes_stand_for_the_last_cell_of_their_own_rack() -> None:
+    top = site(**UNEQUAL)
+    rows = np.arange(top.n_cell_slots) // (LANES * top.cells_per_group)
+    rack = np.searchsorted(top.rack_first_block, rows, side="right") - 1
+    last = top.rack_first_group[rack + 1] * top.cells_per_group - 1
+    spare = top.cell_used == 0.0
+    assert spare.any()
+    assert np.array_equal(top.slot_cell[spare], last[spare])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_neighbours_by_slot_are_the_edges(shape) -> None:
+    top = site(**shape)
+    near = top.near.reshape(4, top.n_cell_slots).astype(np.int64)
+    own = np.arange(top.n_cell_slots)
+    found = sorted(
+        (slot, int(other))
+        for row in near
+        for slot, other in zip(own.tolist(), row, strict=True)
+        if other != slot
+    )
+    a, b = top.cell_slot[top.edge_a].tolist(), top.cell_slot[top.edge_b].tolist()
+    assert found == sorted([*zip(a, b, strict=True), *zip(b, a, strict=True)])  # each way once
+    assert np.all(near[:, top.cell_used == 0.0] == own[top.cell_used == 0.0])
+
+
+def test_spare_lanes_stay_as_they_are_while_the_pack_works(plant) -> None:
+    """A warm, shorted, balanced pack of unequal cells: no current, no heat, no rise beside it.
+
+    Only when tables are read do they take the temperature of the first cell, which no one notices.
+    """
+    driven = plant(
+        size__modules=(1, 2), spread__initial_soc=0.01, spread__resistance=0.03,
+        table_refresh_s=1e6, alert_step_s=0.1,
+    )  # fmt: skip
+    top, cells, groups = driven.topology, driven.cells, driven.group_arrays
+    driven.overlay.cell_short_S[top.cell_slot[2]] = 2.0
+    driven.network.bleed[top.group_slot[1]] = 1
+    driven.control.running[0] = 1
+    driven.control.ambient_K[0], driven.control.inlet_K[0] = 310.0, 285.0
+    driven.control.setpoint_W[0] = 150.0
+    driven.switchgear.command(np.array([[1, 0, 1], [1, 0, 1]]), 0)
+    spare, spare_groups = top.cell_used == 0.0, top.group_used == 0.0
+    assert spare.any() and spare_groups.any()
+    charge_As = driven.model.field(cells.lanes, "charge_As")[spare]
+    v1_V = driven.model.field(cells.lanes, "v1_V")[spare]
+    plate_K = driven.heat.plate_K[spare_groups]
+    for tick in range(0, 30_000, 100):
+        before_K = {cells.temperature_K[top.cell_slot[0]], cells.temperature_K[spare][0]}
+        driven.advance(tick, tick + 100)
+        after_K = set(cells.temperature_K[spare].tolist())
+        assert len(after_K) == 1
+        if tick >= 2000:  # the contactors have long moved: one step, at most one reading
+            assert after_K <= before_K
+        for name in ("current_A", "heat_W"):
+            assert not getattr(cells, name)[spare].any(), name
+        for name in ("voltage_V", "out_A", "link_W"):
+            assert not getattr(groups, name)[spare_groups].any(), name
+    assert np.ptp(cells.temperature_K[top.cell_slot]) > 0.5  # the others did something
+    assert np.array_equal(driven.model.field(cells.lanes, "charge_As")[spare], charge_As)
+    assert np.array_equal(driven.model.field(cells.lanes, "v1_V")[spare], v1_V)
+    assert np.array_equal(driven.heat.plate_K[spare_groups], plate_K)
+    assert not driven.flows.charge_As[spare_groups].any()

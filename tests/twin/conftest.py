@@ -48,7 +48,7 @@ class Breaks(EcmModel):
         status = super().advance(lanes, temperature_K, step_s, current_A, voltage_V, heat_W)
         if self.calls < 40:
             return status
-        heat_W[3] = float("nan")
+        heat_W[33] = float("nan")  # group 2, cell 2: place 1, lane 1
         return status | NOT_FINITE
 
 class Raises(EcmModel):
@@ -85,10 +85,10 @@ def twin() -> Callable[..., Any]:
     """Run a command in this process and expect an exit code."""
     from twin.cli.app import app
 
-    def call(*arguments: Any, code: int = 0) -> Any:
+    def call(*arguments: Any, code: int | None = 0) -> Any:
         result = CliRunner().invoke(app, [str(a) for a in arguments])
         told = f"{result.stdout}\n{result.stderr}\n{result.exception!r}"
-        assert result.exit_code == code, told
+        assert code is None or result.exit_code == code, told
         assert "Traceback" not in told
         return result
 

@@ -142,7 +142,7 @@ def test_after_kill_9_the_file_opens_up_to_the_last_block(folder: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file-size limits of POSIX")
 def test_a_disk_that_fills_stops_the_run_and_keeps_what_was_written(folder: Path) -> None:
-    limit = 3_500_000
+    limit = 7_000_000
     process = spawn(
         "run", "tiny.yaml", "-o", "full.h5", "--set", "duration=100 h", "--set",
         "environment.demand={kind: constant, power: 1 W}", "--set", "record.period=100 ms",

@@ -316,16 +316,36 @@ def test_runs_and_forks_repeat_bit_for_bit_and_compare_says_so(folder: Path, twi
     assert "differs" in twin("compare", "a.h5", "d.h5").stdout
 
 
-def test_bench_has_every_stage(monkeypatch: pytest.MonkeyPatch, twin: Twin) -> None:
-    from twin import bench
+@pytest.fixture
+def short_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the bench measure small plants for a moment."""
+    from twin.bench import figures, machine
 
-    monkeypatch.setattr(bench, "SIZES", ((1, 1, 4),))
-    monkeypatch.setattr(bench, "LASTING_S", 1e-4)
-    monkeypatch.setattr(bench, "REPEATS", 2)
-    monkeypatch.setattr(bench, "CHAIN_STEPS", 1000)
-    found = json.loads(twin("bench", "--json").stdout)
-    stages = found["sizes"][0]["ns_per_cell_step"]
-    assert {"refresh", "port", "solve", "advance", "heat", "whole step"} <= stages.keys()
-    assert all(ns > 0.0 for ns in stages.values())
-    assert found["sizes"][0]["ratio"] > 0.0
-    assert "whole step / calibration" in twin("bench").stdout
+    monkeypatch.setattr(figures, "RACKS", dict.fromkeys((100, 1_000, 100_000), (1, 1, 4)))
+    monkeypatch.setattr(machine, "LASTING_S", 1e-4)
+    monkeypatch.setattr(machine, "REPEATS", 2)
+    monkeypatch.setattr(machine, "CHAIN_STEPS", 1000)
+
+
+@pytest.mark.usefixtures("short_bench")
+def test_bench_says_what_was_reached_and_what_must_be(folder: Path, twin: Twin) -> None:
+    found = json.loads(twin("bench", "plant", "--json", "-o", "new.json", code=None).stdout)
+    assert found == json.loads(Path("new.json").read_text(encoding="utf-8"))
+    assert [figure["name"] for figure in found["figures"]][:1] == ["plant, 1,000 cells"]
+    for figure in found["figures"]:
+        more = figure["value"] >= figure["must"]
+        assert figure["reached"] == (more if figure["more_is_better"] else not more)
+
+
+@pytest.mark.usefixtures("short_bench")
+def test_bench_fails_where_it_is_slower_than_before(folder: Path, twin: Twin) -> None:
+    twin("bench", "plant", "-o", "old.json", code=None)
+    old = json.loads(Path("old.json").read_text(encoding="utf-8"))
+    old["figures"][0]["ratio"] /= 10.0  # ten times as fast, once
+    Path("old.json").write_text(json.dumps(old), encoding="utf-8")
+    told = twin("bench", "plant", "--compare", "old.json", code=1)
+    assert "slower by more than 30 %" in told.stderr
+    assert "plant, 1,000 cells" in told.stderr
+    assert "choose plant" in twin("bench", "planet", code=2).stderr
+    Path("bad.json").write_text("{}", encoding="utf-8")
+    assert "no figures" in twin("bench", "plant", "--compare", "bad.json", code=2).stderr

@@ -121,7 +121,7 @@ def test_a_pcs_that_fails_is_off_and_every_contactor_opens(answer: float | None)
     assert made.plant.switch_view.position[0].tolist() == [1, 0, 1]
     broken = FailingPcs(made.plant.converter.converter)
     broken.answer = answer
-    made.plant.converter.converter = broken
+    made.plant.converter.converter, made.plant.compiled = broken, None
     for _ in range(20):
         made.step()
     assert [event.code for event in made.events].count("pcs_lost") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def engine(scenario_file: Path) -> Callable[..., Engine]:
 
         def with_a_bleed(tick: int) -> None:
             actuate(tick)
-            built.plant.network.bleed[3] = 1
+            built.plant.network.bleed[built.plant.topology.group_slot[3]] = 1
 
         built.actuate = with_a_bleed  # type: ignore[method-assign]
         return built
@@ -114,3 +115,19 @@ def audit(engine: Callable[..., Engine]) -> Callable[..., dict[str, Any]]:
         return built.ledger.as_dict()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def every_flow() -> str:
+    """Return an override with which every flow that a plant can have is alive."""
+    faults = [
+        {
+            "name": "internal short", "kind": "internal_short", "from": "25 s", "until": "35 s",
+            "at": {"rack": 1, "module": 1, "group": 2, "cell": 1}, "resistance": "0.5 ohm",
+        },
+        {
+            "name": "external short", "kind": "external_short", "from": "40 s", "until": "45 s",
+            "at": {"rack": 1, "module": 2, "group": 3}, "resistance": "2 ohm",
+        },
+    ]  # fmt: skip
+    return "faults=" + json.dumps(faults)  # JSON is YAML

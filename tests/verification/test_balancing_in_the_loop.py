@@ -39,7 +39,7 @@ def rested(scenario_file: Path, *overrides: str) -> tuple[Engine, list[np.ndarra
     for until_ms in (1000, HOURS * 3_600_000):
         engine.run(until_ms)
         engine.ledger.observe()
-        soc.append(engine.ledger.soc.copy())
+        soc.append(engine.ledger.soc[engine.plant.topology.cell_slot])
     return engine, soc
 
 

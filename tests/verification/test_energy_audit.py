@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from packs.plant import FLOWS
+from packs.flows import FLOWS
 from twin.ledger import TERMS
 
 STEPS_MS = (200, 100, 50, 25)
@@ -51,7 +51,14 @@ TROUBLE = {
         ["cell.initial_soc=0.98", "pcs.rated_power=5 kW", "environment.demand.steps.2.power=-5 kW"],
         "pcs_overvoltage",
     ),
-    "a fuse blows": (["wiring.fuse.rating=5 A", "wiring.fuse.melting_i2t=1 A^2*s"], "fuse_blown"),
+    "a fuse blows": (
+        [
+            "wiring.fuse.rating=5 A",
+            "wiring.fuse.least_melting_current=6 A",
+            "wiring.fuse.melting_i2t=1 A^2*s",
+        ],
+        "fuse_blown",
+    ),
     "colder than its tables": (["cell.initial_temperature=-25 degC"], "table_range"),
 }
 
@@ -64,12 +71,14 @@ def test_the_audit_closes_in_trouble(engine, overrides, event) -> None:
     assert built.ledger.as_dict()["residual"] < 1e-9
 
 
-def test_every_flow_of_the_audited_run_is_alive(audit) -> None:
+def test_every_flow_of_the_audited_run_is_alive(audit, every_flow) -> None:
     """A flow that is zero would prove nothing."""
-    terms = audit()
+    terms = audit(every_flow)
     assert set(FLOWS) < set(TERMS)
     for name in (*FLOWS, "refresh_J", "quadrature_J"):
         assert abs(terms[name]) > 1e-4, name
+    assert terms["residual"] < 1e-9
+    assert terms["charge_residual"] < 1e-12
 
 
 def test_heat_is_independent_sum_plus_quadrature_plus_readings(audit) -> None:
@@ -88,9 +97,10 @@ def test_heat_mismatch_converges_first_order_with_the_step(audit) -> None:
         mismatch.append(terms["heat_mismatch"])
         refresh.append(abs(terms["refresh_J"] / terms["dissipated_J"]))
     slope = np.polyfit(np.log(STEPS_MS), np.log(mismatch), 1)[0]
-    # What readings book does not go with the step: 8e-6 of the heat, 1 % of the mismatch at 25 ms.
+    # What readings book does not go with the step, but with how far cells are past a knot of the
+    # table when it is read: 2.3e-5 of the heat, 3 % of the mismatch at 25 ms.
     assert slope == pytest.approx(1.0, abs=0.03)
-    assert max(refresh) < 2e-5
+    assert max(refresh) < 3e-5
 
 
 def test_cells_arrive_at_the_same_state_to_first_order_in_the_step(engine) -> None:
@@ -107,9 +117,9 @@ def test_cells_arrive_at_the_same_state_to_first_order_in_the_step(engine) -> No
         built = engine(*of_step(step_ms))
         built.restore(snapshot)
         built.run(20_000)
-        cells, n = built.plant.cells, built.plant.topology.n_cells
+        cells, at = built.plant.cells, built.plant.topology.cell_slot
         built.ledger.observe()
-        return built.ledger.soc.copy(), cells.temperature_K[:n].copy(), cells.voltage_V[:n].copy()
+        return built.ledger.soc[at], cells.temperature_K[at], cells.voltage_V[at]
 
     fine, steps_ms = after(5), (200, 100, 50)
     errors = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 TOLERANCE = 0.30
@@ -35,7 +34,7 @@ def against(new: dict[str, Any], old: dict[str, Any]) -> list[tuple[str, float, 
 
 def _cost(figure: dict[str, Any]) -> float:
     ratio = figure["ratio"]
-    if ratio is not None and math.isfinite(ratio):
+    if ratio is not None:
         return float(ratio)
     value = float(figure["value"])
     return 1.0 / value if figure["more_is_better"] else value

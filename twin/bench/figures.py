@@ -36,7 +36,7 @@ class Figure:
     more_is_better : bool
     ratio : float
         To the calibration loop: its steps in the time that one cell-step, start or step takes;
-        NaN for what is a ratio itself.
+        None for what is a ratio itself.
     note : str
         What was timed, the BMS period where there is one.
     """
@@ -47,7 +47,7 @@ class Figure:
     must: float
     aim: float
     more_is_better: bool
-    ratio: float
+    ratio: float | None
     note: str
 
     @property
@@ -121,7 +121,7 @@ def plant_figures(calibration: float) -> Iterator[Figure]:
     slope = float(np.polyfit(np.log(cells), np.log(cost), 1)[0])
     yield Figure(
         name="exponent of cost in cells", value=slope, unit="", must=1.10, aim=1.03,
-        more_is_better=False, ratio=float("nan"), note="100 to 100,000 cells",
+        more_is_better=False, ratio=None, note="100 to 100,000 cells",
     )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def thread_figures(calibration: float) -> Iterator[Figure]:
             best = max(best, alone / (time.perf_counter() - begin))
     yield Figure(
         name="two plants on two threads", value=best, unit="x", must=1.7, aim=1.9,
-        more_is_better=True, ratio=float("nan"), note="10,000 cells each, 60 steps a call",
+        more_is_better=True, ratio=None, note="10,000 cells each, 60 steps a call",
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def engine_figures(calibration: float) -> Iterator[Figure]:
     yield _speed("with sensors and BMS", ns, 25.0, 40.0, calibration, note)
     yield Figure(
         name="1,000-cell rack, all recorded", value=engines.times_real(), unit="x real time",
-        must=5_000.0, aim=10_000.0, more_is_better=True, ratio=float("nan"),
+        must=5_000.0, aim=10_000.0, more_is_better=True, ratio=None,
         note="reference BMS every 1 s, a row every 1 s, wall time",
     )  # fmt: skip
     start_s = engines.start_s()

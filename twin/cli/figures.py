@@ -78,7 +78,7 @@ def _show_figures(result: dict[str, Any]) -> None:
         ratio = f["ratio"]
         table.add_row(
             f["name"], f"{f['value']:,.4g} {f['unit']}", f"{f['must']:,g}", f"{f['aim']:,g}",
-            "holds" if f["reached"] else "short", f"{ratio:,.3g}" if ratio == ratio else "",
+            "holds" if f["reached"] else "short", f"{ratio:,.3g}" if ratio is not None else "",
         )  # fmt: skip
     stdout().print(table)
     for note in dict.fromkeys(f["note"] for f in result["figures"]):

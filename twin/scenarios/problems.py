@@ -200,8 +200,9 @@ def _explain(error: ErrorDetails, document: Any) -> list[Finding]:
     if error["type"] == "extra_forbidden":
         known = _section_keys(path[:-1], document)
         used = document_keys(document, path[:-1])
-        free = [key for key in known if key not in used] or known
-        return [(path, value, f"unknown key '{path[-1]}'{_suggestion(path[-1], free)}")]
+        free = [key for key in known if key not in used]
+        meant = difflib.get_close_matches(str(path[-1]), free or known, n=1, cutoff=0.6)
+        return [(path, value, f"unknown key '{path[-1]}'{_suggestion(path[-1], meant or known)}")]
     if error["type"] == "union_tag_not_found" and not isinstance(value, Mapping):
         return [(path, value, _not_a(value))]
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):

@@ -107,7 +107,8 @@ def overrides(job: dict[str, Any], cell: Path, power: Path, size: Size, bms: str
         f"site.cells_per_group={cells}", f"layout.columns={min(groups, 6)}",
         f"cell.parameters={json.dumps(str(cell))}", f"cell.initial_soc={job['soc_0']}",
         "wiring.link_resistance=0 ohm", "wiring.rack_resistance=0 ohm",
-        "wiring.contactor.resistance=0 ohm", f"wiring.fuse.rating={20 * cells} A",
+        "wiring.contactor.resistance=0 ohm", f"wiring.fuse.rating={40 * cells} A",
+        f"wiring.fuse.least_melting_current={80 * cells} A",
         "pcs.lag=0 s", f"pcs.rated_power={10.0 * n_cells * job['capacity_Ah']} W",
         f"pcs.voltage_min={modules * groups} V",
         f"environment.demand={{kind: power, profile: {json.dumps(str(power))}, column: power}}",
@@ -134,7 +135,7 @@ class Pack:
         """Do the hour from the start; return the mean cell voltage at each second's end."""
         engine, plant = self.engine, self.engine.plant
         engine.restore(self._start)
-        n, cell_V = plant.topology.n_cells, plant.cells.voltage_V
+        at, cell_V = plant.topology.cell_slot, plant.cells.voltage_V
         for k, power_W in enumerate(self._power_W):
             if self.is_plant_alone:
                 tick = 1000 * (LEAD_S + k)
@@ -142,7 +143,7 @@ class Pack:
                 plant.advance(tick, tick + 1000)
             else:
                 engine.step()
-            self.voltage_V[k] = cell_V[:n].sum() / n
+            self.voltage_V[k] = cell_V[at].mean()
         return self.voltage_V
 
 
