@@ -167,17 +167,17 @@ def time_unit(span_s: float) -> tuple[float, str]:
     return (MINUTE_S, "min") if span_s > 3.0 * MINUTE_S else (1.0, "s")
 
 
-def time_axis(axes: Axes, start_s: float, end_s: float) -> None:
-    """Set limits, round ticks and the label of a time axis drawn in `time_unit`."""
+def time_axis(axes: Axes, start_s: float, end_s: float, ticks: int = 12) -> None:
+    """Set limits, at most about `ticks` round ticks and the label of an axis in `time_unit`."""
     from matplotlib.ticker import MaxNLocator, MultipleLocator
 
     divisor, unit = time_unit(end_s - start_s)
     span = max(end_s - start_s, 1e-3) / divisor
     axes.set_xlim(start_s / divisor, start_s / divisor + span)
     rounds = (1, 2, 3, 4, 6, 12, 24) if unit == "h" else (1, 2, 5, 10, 15, 30, 60)
-    step = next((s for s in rounds if span / s <= 12.5), None)
+    step = next((s for s in rounds if span / s <= ticks + 0.5), None)
     axes.xaxis.set_major_locator(
-        MultipleLocator(step) if step and span >= 3 * step else MaxNLocator(10)
+        MultipleLocator(step) if step and span >= 3 * step else MaxNLocator(min(ticks, 10))
     )
     axes.set_xlabel(f"time since the start [{unit}]")
 

@@ -22,6 +22,8 @@ from twin.pages import plots, verdict_table
 from twin.pages import tables as report_tables
 from twin.pages.cell_map import cell_map
 from twin.pages.facts import Facts, gather
+from twin.pages.key_moments import key_moment
+from twin.pages.mechanism import mechanism
 from twin.pages.output import write_whole
 from twin.pages.timeline import timeline
 from twin.pages.wording import clock, story
@@ -81,6 +83,7 @@ def page(facts: Facts) -> str:
 def _sections(facts: Facts) -> list[str]:
     parts = [
         ("Course of the run", _course(facts)),
+        ("The mechanism", _mechanism(facts)),
         ("The BMS\u2019s verdict against the answer key", _verdict(facts)),
         ("The pack at its worst moment", _map(facts)),
         ("Energy ledger", report_tables.ledger(facts)),
@@ -114,6 +117,18 @@ def _course(facts: Facts) -> str:
     if any(v.start_s is not None for v in facts.verdicts):
         caption += " Shaded: while a fault was present, from the answer key."
     return _figure(lambda width: timeline(facts, width), "t", "Course of the run", caption)
+
+
+def _mechanism(facts: Facts) -> str:
+    moment = key_moment(facts)
+    if moment is None:
+        return ""
+    caption = "Zoomed in on the moment; all values are the truth, not what was measured."
+    if moment.fault_s is not None:
+        caption += " Dashed red: the fault comes."
+    label = escape(moment.sentence)
+    figure = _figure(lambda width: mechanism(facts, width), "z", moment.sentence, caption)
+    return f"<p><strong>{label}</strong></p>{figure}"
 
 
 def _verdict(facts: Facts) -> str:
