@@ -169,7 +169,7 @@ def _fuse(facts: Facts) -> Moment | None:
     start_s = event.time_s - 1.0
     if cause is not None and cause.start_s is not None and not cause.was_there:
         after_s = event.time_s - cause.start_s
-        said += f" {span(after_s)} after the {what_of(cause)} came"
+        said += f", {span(after_s)} after the {what_of(cause)} came"
         start_s = max(cause.start_s, event.time_s - BEFORE_S)
     wide_s = event.time_s - start_s
     return Moment(
@@ -278,14 +278,16 @@ def _share_story(
         i = rack_A[at]
         return 100.0 * (i @ current_A[at]) / max(float(i @ i), 1e-12)
 
-    what, n = what_of(verdict).replace("open cell", "cut"), current_A.shape[1]
+    size, n = what_of(verdict).removeprefix("joint resistance of "), current_A.shape[1]
+    how = "cut off" if verdict.fault.kind == "open_cell" else f"behind a joint of {size}"
+    name = _name_of_cell(verdict.place)
     now = shares(after)
     others = float(np.delete(now, own).mean())
     was = f" from {shares(~after)[own]:.0f}" if (~after).sum() > 1 and rack_A[~after].any() else ""
     who = "the other cell carries" if n == 2 else f"the other {n - 1} carry"
     return (
-        f"With the {what}, the share of {_name_of_cell(verdict.place)} in the current falls{was} "
-        f"to {now[own]:.0f} %; {who} {others:.0f} %{'' if n == 2 else ' each'}."
+        f"{name[0].upper()}{name[1:]} is {how}: its share of the current falls{was} "
+        f"to {now[own]:.0f} %, and {who} {others:.0f} %{'' if n == 2 else ' each'}."
     )
 
 

@@ -33,8 +33,8 @@ RACKS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 """Colours of the first racks; any others are grey."""
 NARROW_IN = 6.0
 CURRENT_IN, VOLTAGE_IN = 1.7, 1.3
-STEP_ROWS = 400
-"""With fewer rows a value is drawn for the step that it holds for, not as a slope."""
+STEPS_S = 2.0
+"""In a shorter zoom a value is drawn for the step that it held for, not as a slope [s]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +91,10 @@ def mechanism(facts: Facts, width_in: float) -> Figure | None:
 def _panels(facts: Facts, moment: Moment) -> list[_Panel]:
     run, rows = facts.run, _rows(facts, moment)
     if moment.cells:
+        group = {level: index for level, index in moment.place.items() if level != "cell"}
         found = [
             _Panel(
-                title=f"Currents of the cells of group {short_place(moment.place)}",
+                title=f"Currents of the cells of group {short_place(group)}",
                 unit="A", height_in=CURRENT_IN,
                 draw=lambda axes: _cell_currents(axes, facts, moment, rows),
             )
@@ -126,7 +127,7 @@ def _panels(facts: Facts, moment: Moment) -> list[_Panel]:
     if lanes:
         found.append(
             _Panel(
-                title="Switches", unit="", height_in=ROW_IN * len(lanes),
+                title="Switches (bar: closed)", unit="", height_in=ROW_IN * len(lanes),
                 draw=lambda axes: draw_switches(axes, moment, lanes),
             )
         )  # fmt: skip
@@ -148,10 +149,17 @@ def _read(facts: Facts, path: str, rows: slice) -> NDArray[np.float64]:
 
 
 def _line(axes: Axes, facts: Facts, rows: slice, moment: Moment, values: Any, **look: Any) -> None:
-    """Draw a line over the zoom; a row's value holds for the step that ended there."""
-    few = rows.stop - rows.start < STEP_ROWS
-    time = facts.time_s[rows] / moment.divisor
-    plots.line(axes, time, values, drawstyle="steps-pre" if few else "default", **look)
+    """Draw a line over the zoom; a row's value holds for the step that ended there.
+
+    What happened between two rows cuts the line where it happened.
+    """
+    time_s = facts.time_s[rows]
+    cuts = np.array([t for t in moment.marks if time_s[0] < t < time_s[-1] and t not in time_s])
+    before = np.searchsorted(time_s, cuts)
+    time_s, values = np.insert(time_s, before, cuts), np.insert(values, before, values[before - 1])
+    short = moment.end_s - moment.start_s < STEPS_S
+    look["drawstyle"] = "steps-pre" if short else "default"
+    plots.line(axes, time_s / moment.divisor, values, **look)
 
 
 # ---- panels -------------------------------------------------------------------------------------
@@ -176,7 +184,7 @@ def _voltages(
     rack_V = _read(facts, "truth/rack_voltage_V", rows)
     bus_V = _read(facts, "truth/bus_voltage_V", rows)
     if moment.kind == "joining":  # an empty bus would flatten what lies between the racks
-        bus_V[bus_V < 0.9 * rack_V.min(axis=1)] = np.nan
+        bus_V[bus_V < 0.98 * rack_V.min(axis=1)] = np.nan
     for rack in racks:
         colour = RACKS[rack] if rack < len(RACKS) else MUTED
         colour = colour if len(racks) > 1 else BLUE

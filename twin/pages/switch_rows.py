@@ -25,7 +25,7 @@ CHARACTER_IN = 0.075
 MINUS, PRECHARGE, PLUS = 0, 1, 2
 NAMES = ("minus", "precharge", "plus")
 LOOKS = {"closed": (BLUE, 0.30), "precharge": (ORANGE, 0.45), "wrong": (VERMILION, 0.45),
-         "whole": (BAND, 0.45)}  # fmt: skip
+         "whole": (BAND, 0.45), "fault": (VERMILION, 0.18)}  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def _of_one_rack(
         fuse.words = [(e.time_s, f"blows at {abs(e.value):.0f} A") for e in blown]
         found.append(fuse)
     if moment.fault_s is not None and moment.fault_name:
-        fault = SwitchRow(name="fault", bars=[(moment.fault_s, moment.fault_end_s, "wrong")])
+        fault = SwitchRow(name="fault", bars=[(moment.fault_s, moment.fault_end_s, "fault")])
         fault.words = [(max(moment.fault_s, moment.start_s), moment.fault_name)]
         found.insert(0, fault)
     return found
