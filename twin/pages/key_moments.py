@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def key_moment(facts: Facts) -> Moment | None:
     return None
 
 
-def _zoom(facts: Facts, start_s: float, end_s: float) -> dict[str, float]:
+def _zoom(facts: Facts, start_s: float, end_s: float) -> dict[str, Any]:
     """Return a window inside the run, at least ten rows wide."""
     least_s = 10.0 * (facts.end_s - facts.start_s) / facts.run.rows
     extra_s = max(least_s - (end_s - start_s), 0.0)
@@ -105,7 +106,7 @@ def _cause(facts: Facts, place: Place, before_s: float) -> Verdict | None:
     return max(came, key=lambda v: v.start_s or 0.0, default=None)
 
 
-def _of_fault(verdict: Verdict | None) -> dict[str, float | str | None]:
+def _of_fault(verdict: Verdict | None) -> dict[str, Any]:
     if verdict is None:
         return {}
     end_s = np.inf if verdict.end_s is None else verdict.end_s
@@ -153,7 +154,7 @@ def _weld(facts: Facts) -> Moment | None:
         f"{abs(first.value):.0f} A; the current flowed on for {span(end_s - weld_s)}, until {how}.",
         marks=(weld_s, end_s),
         place=place,
-        **_of_fault(cause),  # type: ignore[arg-type]
+        **_of_fault(cause),
         **_zoom(facts, start_s - 0.08 * wide_s, end_s + 0.15 * wide_s),
     )
 
@@ -177,7 +178,7 @@ def _fuse(facts: Facts) -> Moment | None:
         sentence=f"{said}.",
         marks=(event.time_s,),
         place=place,
-        **_of_fault(cause),  # type: ignore[arg-type]
+        **_of_fault(cause),
         **_zoom(facts, start_s - 0.6 * wide_s, event.time_s + 1.2 * wide_s),
     )
 
@@ -206,7 +207,7 @@ def _precharge(facts: Facts) -> Moment | None:
         f"{rack_V:.1f} V.",
         marks=(event.time_s,),
         place=place,
-        **_of_fault(_cause(facts, place, event.time_s)),  # type: ignore[arg-type]
+        **_of_fault(_cause(facts, place, event.time_s)),
         **_zoom(facts, start_s - 0.05 * wide_s, event.time_s + 0.2 * wide_s),
     )
 
@@ -238,7 +239,7 @@ def _cell(facts: Facts) -> Moment | None:
         place=verdict.place,
         cells=tuple(int(c) for c in cells),
         cell=cell,
-        **_of_fault(verdict),  # type: ignore[arg-type]
+        **_of_fault(verdict),
         **_zoom(facts, start_s - BEFORE_S, start_s + AFTER_S),
     )
 
@@ -349,7 +350,7 @@ def _fault(facts: Facts) -> Moment | None:
     if not came or came[0].start_s is None:
         return None
     verdict, start_s = came[0], came[0].start_s
-    where = long_place(verdict.place)
+    where = long_place(verdict.place) if verdict.place else "DC bus"
     rack = verdict.place.get("rack", 0)
     row = int(np.searchsorted(facts.time_s, start_s))
     current_A = _current_A(facts, rack)[max(row - 1, 0) : row + 3]
@@ -358,7 +359,7 @@ def _fault(facts: Facts) -> Moment | None:
         sentence=f"At {clock(start_s)} the {what_of(verdict)} came ({where}): the current of rack "
         f"{rack + 1} went from {current_A[0]:.1f} A to {current_A[-1]:.1f} A.",
         place=verdict.place,
-        **_of_fault(verdict),  # type: ignore[arg-type]
+        **_of_fault(verdict),
         **_zoom(facts, start_s - BEFORE_S, start_s + AFTER_S),
     )
 

@@ -63,6 +63,9 @@ def switch_rows(facts: Facts, moment: Moment, rows: slice) -> list[SwitchRow]:
         row.bars += _bars(time_s, minus & plus, "closed")
         row.words = [(a, "joins") for a, _, look in row.bars if look == "closed"]
         found.append(row)
+    first = min((row for row in found if row.words), key=lambda row: row.words[0], default=None)
+    if first is not None:
+        first.words[0] = (first.words[0][0], "closes first")
     return found
 
 

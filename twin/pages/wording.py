@@ -111,6 +111,9 @@ def deed_of(verdict: Verdict) -> str:
         verb = "has failed" if verdict.was_there else "failed"
         return f"<strong>the coolant of {where} {verb}</strong>" + (f": {left}" if left else "")
     put = "has been in" if verdict.was_there else "was put into"
+    if fault.kind == "external_short":
+        put = "has been across" if verdict.was_there else "was put across"
+        where = where if verdict.place else "the DC bus"
     return f"<strong>{_article(escape(what))}</strong> {put} {where}"
 
 
