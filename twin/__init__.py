@@ -2,11 +2,11 @@
 
     scenarios/  one YAML file in, one validated description out: `load_scenario`
     registry    plug-ins: our short names, entry points, `module:object`
-    build       Scenario -> Engine: `build`
+    build       Scenario -> Engine: `build`; sensor_sheets: the sensors' part
     engine      one step from top to bottom; run, snapshot, restore
     control     messages to BMS and EMS, commands back; watchdog: one that hangs
     converter   the PCS as a plug-in that may fail
-    faults      a window or a trigger that writes on the overlay
+    faults      a window or a trigger that writes on the overlay: plant_faults, sensor_faults
     ledger      energy and charge, and what they leave over
     channels    what is recorded
     runfiles/   the run file, written as the run goes and read back: `open_run`
@@ -15,7 +15,7 @@
     pacing      a run that keeps wall-clock time, and how late it was; warmup: every kernel, once
     fork        a run that goes on otherwise from a checkpoint
     pages/      report and drawings
-    bench       how fast the plant is
+    bench/      how fast packtwin is here, beside what it must reach
     cli/        the command `twin`
     examples/   shipped scenarios; templates/ starting points; data/ profiles
 

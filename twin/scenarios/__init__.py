@@ -1,8 +1,10 @@
 """Scenarios: one YAML file in, one validated frozen description out.
 
 load                                reads the file, names every problem
-scenario, sections, fault_sections  the models
-units                               quantities at the file boundary
+scenario, section, sections         the models; sensor_sections: of sensors
+fault_sections                      every kind of fault: plant_fault_sections,
+                                    sensor_fault_sections; fault_windows: where and when
+units, sensor_units                 quantities at the file boundary
 consistency                         checks between sections
 profiles                            columns of CSV files
 environment                         what the site sees over time
