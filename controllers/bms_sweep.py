@@ -89,7 +89,7 @@ def watch(
         buffer[at[SIGNS] : at[SIGNS_END]].reshape(2, n_sensors),
     )  # fmt: skip
     watch_racks(
-        rack_rows, limit_A, rating_A, times[OPEN_FOR],
+        rack_rows, limit_A, rating_A, times[OPEN_FOR], feedback, is_fitted,
         buffer[at[RACKS] : at[RACKS_END]].reshape(RACKS_END - RACKS, n_racks),
     )  # fmt: skip
     watch_switches(

@@ -30,6 +30,7 @@ from controllers.conditioning import (
 from controllers.ekf_sweep import R0, R1, SLOPE
 from controllers.ports import PackMap
 
+PLUS_CONTACT = 2  # of minus, precharge, plus
 CURRENT_FLOOR_A = 0.2  # fx: current on an open string
 SLOPE_NORMAL_V = 1.2  # above this OCV slope a normal soc spread alone moves the voltages apart
 SOC_SPREAD = 0.02  # assumed: soc spread of a healthy rack, two sigma
@@ -79,20 +80,41 @@ def watch_sensors(
 
 
 @kernel
-def watch_racks(rack_rows, limit_A, rating_A, open_s, watched):
+def taken_by_load(low, high, load_A, is_joined):
+    """Give how much of a rack's current the load takes, charging and discharging [A].
+
+    What circulates between racks, or charges the link through the precharge resistor, nobody has
+    commanded: it ignores no limit. `load_A` is the current of all racks together, NaN while one of
+    them is not known; then all of the rack's current counts.
+    """
+    if not is_joined:
+        return 0.0, 0.0
+    if load_A != load_A:
+        return -high, low
+    return min(-high, max(-load_A, 0.0)), min(low, max(load_A, 0.0))
+
+
+@kernel
+def watch_racks(rack_rows, limit_A, rating_A, open_s, feedback, is_fitted, watched):
     """Fill the rack quantities that follow from currents, voltages and temperatures.
 
     `limit_A` (2, R, 4): charge and discharge limits sent last; `rating_A` (2,); `open_s` (R,): how
-    long the contactors have been open. `watched` (12, R) is written, in the order of `QUANTITIES`.
-    An ignored limit and a welded contact need the word of both current sensors, while both speak.
+    long the contactors have been open; `feedback` (R, 3) of the contactors, where `is_fitted`.
+    `watched` (12, R) is written, in the order of `QUANTITIES`. An ignored limit and a welded
+    contact need the word of both current sensors, while both speak.
     """
+    load_A = 0.0
+    for r in range(rack_rows.shape[1]):
+        load_A += rack_rows[CURRENT, r]
     for r in range(rack_rows.shape[1]):
         i, b = rack_rows[CURRENT, r], rack_rows[CURRENT_B, r]
         low, high = (min(i, b), max(i, b)) if b == b else (i, i)
+        is_joined = not is_fitted or feedback[r, PLUS_CONTACT]
+        charging, discharging = taken_by_load(low, high, load_A, is_joined)
         watched[0, r] = -i / rating_A[0]
         watched[1, r] = i / rating_A[1]
-        watched[2, r] = (-high - limit_A[0, r, 0]) / rating_A[0]
-        watched[3, r] = (low - limit_A[1, r, 0]) / rating_A[1]
+        watched[2, r] = (charging - limit_A[0, r, 0]) / rating_A[0]
+        watched[3, r] = (discharging - limit_A[1, r, 0]) / rating_A[1]
         watched[4, r] = rack_rows[V_MAX, r] - rack_rows[V_MIN, r]
         watched[5, r] = rack_rows[T_MAX, r] - rack_rows[T_MIN, r]
         watched[6, r] = abs(rack_rows[V_SUM, r] / rack_rows[RACK_VOLTAGE, r] - 1.0)
