@@ -1,0 +1,86 @@
+"""The compiled way against the stages, bit for bit, with faults that come and go.
+
+`Plant.step` is the definition; `packs.macro` does the same steps in one call.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from packs.pcs import ReferencePcs
+
+SPREAD = {"spread__capacity": 0.01, "spread__resistance": 0.03, "spread__initial_soc": 0.01}
+PACKS = {  # racks by their modules, groups per module, cells per group
+    "960 cells, one a group": ((32,), 30, 1),
+    "960 cells, two a group, unequal racks": ((9, 7), 30, 2),
+    "245 cells, seven a group": ((1,), 35, 7),
+}
+
+
+class OtherPcs(ReferencePcs):
+    """Not the reference PCS itself: its plant goes stage by stage."""
+
+
+def trouble(plant, rng, kind):
+    """Let one fault come or go; the same numbers are drawn whatever it is."""
+    over, top = plant.overlay, plant.topology
+    cell = top.cell_slot[rng.integers(top.n_cells)]
+    group, value = top.group_slot[rng.integers(top.n_groups)], rng.uniform()
+    if kind == 0:
+        over.cell_short_S[cell] = 10.0 * value
+    elif kind == 1:
+        over.joint_extra_ohm[cell] = value
+    elif kind == 2:
+        over.cell_open[cell] = 1.0 - over.cell_open[cell]
+    elif kind == 3:
+        over.group_short_S[:] = 0.0
+        over.group_short_S[group] = value
+    elif kind == 4:
+        over.cell_short_S[:] = 0.0
+        over.cell_open[:] = 0.0
+    else:
+        over.coolant_fraction[:] = value
+        over.bus_short_S[0] = 1e-3 * value
+
+
+def drive(plant, seconds):
+    """Run with a power that changes every second, alert steps, and a fault every seven seconds."""
+    rng, racks = np.random.default_rng(5), plant.topology.n_racks
+    watts = 2.0 * plant.topology.n_cells
+    for tick in range(0, 1000 * seconds, 1000):
+        coils = (1, 1, 0) if tick < 2000 else (1, 0, 1)
+        plant.switchgear.command(np.array([coils] * racks), tick)
+        plant.control.running[0] = tick > 4000
+        plant.control.setpoint_W[0] = watts * rng.uniform(-1.0, 2.0)
+        if tick % 7000 == 0:
+            trouble(plant, rng, rng.integers(6))
+            plant.alert(tick)
+        plant.advance(tick, tick + 1000, 100)
+    return plant
+
+
+@pytest.mark.parametrize(("modules", "groups", "cells"), PACKS.values(), ids=PACKS)
+def test_compiled_steps_are_the_stages_bit_for_bit(plant, modules, groups, cells) -> None:
+    """3,000 steps of 0.1 s and those of the alerts between them."""
+    size = {
+        "size__modules": modules, "size__groups_per_module": groups,
+        "size__cells_per_group": cells, **SPREAD,
+    }  # fmt: skip
+    compiled, staged = plant(**size), plant(**size)
+    assert compiled.compiled is not None
+    staged.compiled = None
+    drive(compiled, 300), drive(staged, 300)
+    for name, mine in compiled.state.snapshot().items():
+        np.testing.assert_array_equal(mine, staged.state.snapshot()[name], err_msg=name)
+    assert compiled.notices == staged.notices
+    assert compiled.flows.worst[1] < 1e-12  # Kirchhoff's law, of the largest current of a step
+
+
+def test_plug_ins_that_change_ours_go_stage_by_stage(plant, pcs_spec) -> None:
+    from packs.compiled import compiled_way
+
+    site = plant()
+    assert compiled_way(site, site.state) is not None
+    site.converter = OtherPcs(pcs_spec)
+    assert compiled_way(site, site.state) is None
