@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 
+from cell_models.compensated import two_sum
 from cell_models.contract import NOT_FINITE, OK, REFRESH
 from cell_models.ecm_lanes import (
     CAPACITY,
@@ -116,14 +117,6 @@ def hysteresis_step(x: float, throughput: float) -> float:
     Plett (2015), eq. 2.11, one-state model.
     """
     return (x - throughput) / (1.0 + abs(throughput))
-
-
-@kernel
-def two_sum(high: float, low: float, add: float) -> tuple[float, float]:
-    """Add `add` to the compensated sum ``high + low`` (Knuth's TwoSum)."""
-    total = high + add
-    back = total - high
-    return total, low + ((high - (total - back)) + (add - back))
 
 
 # --- sweeps ------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from cell_models.compensated import two_sum
 from cell_models.contract import OK, OUT_OF_RANGE
-from cell_models.ecm import carried_stored, line_resistance, two_sum
+from cell_models.ecm import carried_stored, line_resistance
 from cell_models.ecm_lanes import (
     BOOKED,
     CAPACITY,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cell_models.compensated import two_sum
 from cell_models.jit import inlined, kernel
 from packs.arrays import open_groups, open_site
 from packs.currents import lane_max, lane_sum
@@ -26,10 +27,7 @@ LEAST_CURRENT_A = 1e-3
 @kernel
 def add_to(total, low, k, amount):
     """Add an amount to the compensated sum number k."""
-    high = total[k] + amount
-    back = high - total[k]
-    low[k] += (total[k] - (high - back)) + (amount - back)
-    total[k] = high
+    total[k], low[k] = two_sum(total[k], low[k], amount)
 
 
 @inlined

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cell_models.compensated import two_sum
 from cell_models.contract import LANES
 from cell_models.jit import inlined
 from packs.network import branch
@@ -178,8 +179,6 @@ def book_charge(block, h, groups):
     for lane in range(WIDTH):
         k = block * WIDTH + lane
         amount = (groups.out_A[k] + groups.shorted_A[k]) * h
-        before = groups.charge_As[k]
-        high = before + amount
-        back = high - before
-        groups.charge_low_As[k] += (before - (high - back)) + (amount - back)
-        groups.charge_As[k] = high
+        groups.charge_As[k], groups.charge_low_As[k] = two_sum(
+            groups.charge_As[k], groups.charge_low_As[k], amount
+        )

@@ -32,14 +32,12 @@ from packs.overlay import (
     STUCK,
     SWAP,
 )
-from packs.rng import hash64, normal_quantile, ratio
+from packs.rng import CENTRE, TO_UNIT, central_quantile, hash64, normal_quantile
 
 _U = np.uint64
-_TO_UNIT = 1.0 / 9007199254740992.0  # 2**-53
 _HALF_TO_UNIT = 1.0 / 4294967296.0  # 2**-32
 _LOW = _U(0xFFFFFFFF)
 _OTHER = _U(0xD1B54A32D192ED03)  # any odd constant: another channel's key from this one's
-_CENTRE = 0.425  # AS 241: the quantile needs no logarithm this near to the median
 
 OWN_KEEP, OWN_GAIN, OWN_OFFSET, OWN_NOISE, OWN_RESOLUTION, SKEW = range(6)
 SHEET_ROWS = 6
@@ -48,28 +46,6 @@ the share of the last plant step by which a channel is sampled before the end of
 FIRST, PERIOD, WAIT = range(3)
 """Rows of `plan`, a column for each kind: where its sensors begin (and, behind the last kind, the
 number of all), sampling period [ms], samples under way."""
-
-
-@kernel
-def central_quantile(q):
-    """Give the normal quantile of ``0.5 + q`` for abs(q) <= 0.425, to the bit that of `packs.rng`.
-
-    It stands here by itself so that a lane loop can hold it; a test compares the two.
-
-    References
-    ----------
-    M. J. Wichura, Algorithm AS 241 (PPND16), Applied Statistics 37 (1988) 477,
-    doi:10.2307/2347330.
-    """
-    return q * ratio(
-        0.180625 - q * q,
-        3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3,
-        1.3731693765509461125e4, 4.5921953931549871457e4, 6.7265770927008700853e4,
-        3.3430575583588128105e4, 2.5090809287301226727e3,
-        4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
-        2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4,
-        5.2264952788528545610e3,
-    )  # fmt: skip
 
 
 @kernel
@@ -93,22 +69,22 @@ def draw(lo, hi, counter, keys, sheet, faults, scratch):
     """
     normal, drop, spike, uniform, rare = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     for k in range(_U(lo), _U(hi)):
-        uniform[k] = (float(np.int64(hash64(keys[k], counter) >> _U(11))) + 0.5) * _TO_UNIT
+        uniform[k] = (float(np.int64(hash64(keys[k], counter) >> _U(11))) + 0.5) * TO_UNIT
     for k in range(_U(lo), _U(hi)):
         bits = hash64(keys[k] ^ _OTHER, counter)
         drop[k] = (float(np.int64(bits >> _U(32))) + 0.5) * _HALF_TO_UNIT
         spike[k] = (float(np.int64(bits & _LOW)) + 0.5) * _HALF_TO_UNIT
     for k in range(_U(lo), _U(hi)):
         q = uniform[k] - 0.5
-        q = q if q < _CENTRE else _CENTRE
-        normal[k] = q if q > -_CENTRE else -_CENTRE
+        q = q if q < CENTRE else CENTRE
+        normal[k] = q if q > -CENTRE else -CENTRE
     for k in range(_U(lo), _U(hi)):
         normal[k] = central_quantile(normal[k])
     far = _U(0)
     for k in range(_U(lo), _U(hi)):
         rare[far] = float(np.int64(k))
         noisy = sheet[OWN_NOISE, k] + faults[NOISE, k] > 0.0
-        far += _U(1) if noisy and abs(uniform[k] - 0.5) > _CENTRE else _U(0)
+        far += _U(1) if noisy and abs(uniform[k] - 0.5) > CENTRE else _U(0)
     for j in range(far):
         normal[_U(rare[j])] = normal_quantile(uniform[_U(rare[j])])
 

@@ -8,6 +8,7 @@ in twice the precision and rounded once.
 
 from __future__ import annotations
 
+from cell_models.compensated import two_sum
 from cell_models.contract import LANES
 from cell_models.jit import kernel
 from packs.flows import FLOWS, WIRING_FLOWS
@@ -42,14 +43,6 @@ SHORT, JOINT, BUSBAR, DC, AC, LOSS, COOLANT, AIR = (
 
 
 @kernel
-def _plus(high, low, x):
-    """Give the compensated sum (high, low) with `x` added."""
-    total = high + x
-    back = total - high
-    return total, low + ((high - (total - back)) + (x - back))
-
-
-@kernel
 def take_stock(
     stored_J, used, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J,
     stock,
@@ -71,7 +64,7 @@ def take_stock(
     """
     high = low = 0.0
     for c in range(len(cell_J_per_K)):
-        high, low = _plus(high, low, stored_J[c] * used[c])
+        high, low = two_sum(high, low, stored_J[c] * used[c])
     stock[0] = high + low
     warmth_J = heat_above(cell_J_per_K, temperature_K, reference_K)
     stock[1] = warmth_J + heat_above(plate_J_per_K, plate_K, reference_K)
@@ -99,8 +92,8 @@ def charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As):
         for place in range(p):
             c = (block * p + place) * LANES + lane
             lost += start_As[c] - (charge_As[c] + charge_low_As[c])
-        moved, moved_low = _plus(moved, moved_low, out)
-        missed, missed_low = _plus(missed, missed_low, abs(lost - out))
+        moved, moved_low = two_sum(moved, moved_low, out)
+        missed, missed_low = two_sum(missed, missed_low, abs(lost - out))
     return moved + moved_low, missed + missed_low
 
 
@@ -141,7 +134,7 @@ def strike_balance(
     flow[:] = total + low
     wiring = wiring_low = 0.0
     for k in range(WIRING):
-        wiring, wiring_low = _plus(wiring, wiring_low, flow[k])
+        wiring, wiring_low = two_sum(wiring, wiring_low, flow[k])
     cells = chemical_J + heat_J + terminal_J
     net = terminal_J - (wiring + wiring_low) - (link_J - start[2])
     converter = flow[DC] - flow[AC] - flow[LOSS]

@@ -22,9 +22,8 @@ from packs.state import Schema
 MINUS, PRECHARGE, PLUS = 0, 1, 2
 IDLE_TICK = -1
 """No movement is pending."""
-MOVED, PRECHARGING, CLOSED, WELDED = 1, 2, 4, 8
-"""Status bits of `settle`: something moved, a rack precharges, a rack came onto the bus, a contact
-welded."""
+MOVED, PRECHARGING, WELDED = 1, 2, 4
+"""Status bits of `settle`: something moved, a rack precharges, a contact welded."""
 MELTS_AT = 1.0 - 1e-9
 """A step that ends where the fuse melts meets 1 but for rounding."""
 NEVER_S = 1e9
@@ -72,7 +71,6 @@ def settle_contactors(tick, coil, moves_at, stuck, break_A, current_A, position,
     status = 0
     following = IDLE_TICK
     for rack in range(position.shape[0]):
-        was_on = is_on(position, rack)
         for k in range(3):
             if moves_at[rack, k] <= tick:
                 moves_at[rack, k] = IDLE_TICK
@@ -94,8 +92,6 @@ def settle_contactors(tick, coil, moves_at, stuck, break_A, current_A, position,
                 status |= MOVED
         if position[rack, PRECHARGE] == 1 and position[rack, PLUS] == 0:
             status |= PRECHARGING
-        if is_on(position, rack) and not was_on:
-            status |= CLOSED
     return status, following
 
 

@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cell_models.contract import LANES
+from cell_models.compensated import two_sum
 from cell_models.jit import inlined, kernel
 from packs.arrays import open_cells, open_groups, open_racks, open_site
+from packs.groups import WIDTH
 from packs.spec import ThermalSpec
 from packs.topology import Topology
 
 _U = np.uint64
-WIDTH = _U(LANES)
 STABILITY = 0.25
 """Largest step times conductance over heat capacity: explicit Euler oscillates beyond 1/2. At a
 quarter one step errs by at most 2.9 % of the temperature difference (Gershgorin bound)."""
@@ -156,8 +156,5 @@ def heat_above(heat_capacity_J_per_K, temperature_K, reference_K):
     total = low = 0.0
     for k in range(len(heat_capacity_J_per_K)):
         add = heat_capacity_J_per_K[k] * (temperature_K[k] - reference_K)
-        high = total + add
-        back = high - total
-        low += (total - (high - back)) + (add - back)
-        total = high
+        total, low = two_sum(total, low, add)
     return total + low

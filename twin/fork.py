@@ -20,10 +20,10 @@ from twin.session import attach_file
 
 ONLY_AT_START = re.compile(
     r"(name|seed|start|site|layout)(\.|$)"
-    r"|cell(\.(model|parameters|spread|initial_\w+)|$)"
+    r"|cell(\.(model|parameters|spread|racks|initial_\w+)|$)"
     r"|wiring(\.dc_link(\.capacitance|$)|$)"
     r"|thermal(\.plate(\.heat_capacity|$)|$)"
-    r"|sensors(\.\w+(\.(period|delay|count|per|lag)|$)|$)"
+    r"|sensors(\.\w+(\.(period|delay|count|per|lag|skew)|$)|$)"
 )
 """Keys that a fork cannot change: their effect is in the state already (cells drawn, energy stored,
 samples under way), or it would change what the state is made of."""

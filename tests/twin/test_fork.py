@@ -123,6 +123,7 @@ def test_a_fork_keeps_the_parents_overrides(tmp_path: Path) -> None:
     "override",
     [
         "cell.initial_soc=0.5",
+        "cell.racks=[{rack: 1, capacity: 0.9}]",
         "cell.spread.capacity=0.02",
         "thermal.plate.heat_capacity=800 J/K",
         "wiring.dc_link.capacitance=5 mF",
