@@ -51,6 +51,7 @@ from cell_models.ecm_lanes import (
     V,
 )
 from cell_models.jit import inlined, kernel
+from cell_models.running import risen
 
 SOC_DRIFT = 0.005
 """Tables are read again when a cell's soc has moved so far since (one interval of the table)."""
@@ -178,8 +179,7 @@ def advance_lane(x, p, i, v, h, hysteresis_V, hysteresis_rate, elastic_V, sums, 
     sums[TERMINAL + lane] += terminal
     sums[DISSIPATED + lane] += taken + taken_1 + taken_2
     sums[QUADRATURE + lane] += added + added_1 + added_2
-    far = abs(drift)
-    sums[DRIFT + lane] = far if far > sums[DRIFT + lane] else sums[DRIFT + lane]
+    sums[DRIFT + lane] = risen(sums[DRIFT + lane], abs(drift))
     return (chemical + reversible) + branch + (given_1 + given_2) - terminal
 
 

@@ -80,11 +80,24 @@ def inlined(function: _F) -> _F:
 
     For loops over the 32 lanes of one block: a call with its arrays costs as much as such a loop
     (measured: 2.4 instead of 1.3 ns a cell).
+
+    No array that such a function writes may overlap another of its arguments. The compiler is told
+    so, as numba tells it for its own ufuncs: else every loop first compares the addresses of all
+    its arrays (measured: 35 instead of 27 ns for a cell and step), and takes the scalar way where
+    one is read and written.
     """
     compiled: Any = numba.njit(
         function, nogil=True, cache=True, error_model="numpy", forceinline=True
     )
+    if not numba_config.DISABLE_JIT:  # type: ignore[attr-defined]
+        compiled._compiler._customize_flags = _apart
     return compiled
+
+
+def _apart(flags: Any) -> Any:
+    """Mark all arrays that a function is handed as lying apart."""
+    flags.noalias = True
+    return flags
 
 
 def bound(compiled: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:

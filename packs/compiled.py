@@ -67,25 +67,23 @@ class Compiled:
         )  # fmt: skip
         self._blew = gear.blew
         wiring = plant.spec.wiring
-        self._fixed = {
-            "capacitance_F": wiring.link_capacitance_F,
-            "bleed_ohm": wiring.link_bleed_ohm,
-            "ceiling_V": plant.voltage_ceiling_V,
-            "refresh_ticks": plant.refresh_ticks,
-            "least_A": wiring.fuse_least_A,
-            "tau_s": gear.tau_s,
-        }
-        self._rest = (
-            plant.wire, plant.paths, ecm, form["tables"], pcs.numbers, pcs.memory(plant.pcs_view),
-            moving, plant.arena,
+        around = Surroundings(
+            short_S=plant.overlay.bus_short_S, setpoint_W=control.setpoint_W,
+            running=control.running, inlet_K=control.inlet_K, ambient_K=control.ambient_K,
+            capacitance_F=wiring.link_capacitance_F, bleed_ohm=wiring.link_bleed_ohm,
+            ceiling_V=plant.voltage_ceiling_V, refresh_ticks=plant.refresh_ticks,
+            least_A=wiring.fuse_least_A, tau_s=gear.tau_s,
         )  # fmt: skip
-        self._call = bound(advance_many, 1, 0, 1, 1, self._around(), *self._rest)
+        self._rest = (
+            around, plant.wire, plant.settings, plant.paths, ecm, form["tables"], pcs.numbers,
+            pcs.memory(plant.pcs_view), moving, plant.arena,
+        )  # fmt: skip
+        self._call = bound(advance_many, 1, 0, 1, 1, *self._rest)
 
     def advance(self, count: int, tick: int, length: int, parts: int) -> tuple[int, int]:
         """Do up to `count` steps; return how many were done, and why no more (`packs.macro`)."""
         plant = self._plant
-        plant.prepare()
-        done, why = self._call(count, tick, length, parts, self._around(), *self._rest)
+        done, why = self._call(count, tick, length, parts, *self._rest)
         plant.happened(tick + done * length)
         if why & RANGE:
             plant.count_out_of_range()
@@ -96,14 +94,3 @@ class Compiled:
         if why & BROKEN:
             plant.tell_broken()
         return done, why
-
-    def _around(self) -> Surroundings:
-        control = self._plant.control
-        return Surroundings(
-            short_S=float(self._plant.overlay.bus_short_S[0]),
-            setpoint_W=float(control.setpoint_W[0]),
-            is_running=bool(control.running[0]),
-            inlet_K=float(control.inlet_K[0]),
-            ambient_K=float(control.ambient_K[0]),
-            **self._fixed,
-        )

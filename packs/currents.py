@@ -21,7 +21,6 @@ from packs.groups import (
     close_groups,
     group_voltages,
     note_misses,
-    prepare_groups,
     reduce_cells,
     spread_cells,
 )
@@ -78,12 +77,6 @@ def reduce_site(wire, cells, groups, racks, site):
         for block in range(_U(racks.first_block[rack]), _U(racks.first_block[rack + 1])):
             close_groups(block, groups, site.rack_sums)
         reduce_one_rack(rack, racks, site.rack_sums)
-
-
-@kernel
-def prepare_stage(wire, arena):
-    """Write what follows from overlay and damage (`packs.groups.prepare_groups`)."""
-    prepare_groups(wire, open_cells(arena), open_groups(arena))
 
 
 @kernel

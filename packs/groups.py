@@ -13,6 +13,7 @@ import numpy as np
 from cell_models.compensated import two_sum
 from cell_models.contract import LANES
 from cell_models.jit import inlined
+from cell_models.running import risen
 from packs.network import branch
 
 _U = np.uint64
@@ -33,7 +34,8 @@ N_SUMS = 10
 
 @inlined
 def prepare_groups(wire, cells, groups):
-    """Write what follows from overlay and damage: cells cut off, joints, links.
+    """Write what follows from overlay and damage: cells cut off, joints, links; and `last`, the
+    place of the last cell of each group that is connected, -1 where there is none.
 
     They change only between steps, when a fault comes or goes or something opens for good.
     """
@@ -42,6 +44,12 @@ def prepare_groups(wire, cells, groups):
         cells.joint_ohm[c] = wire.joint_ohm + cells.joint_extra_ohm[c]
     for k in range(len(groups.link_ohm)):
         groups.link_ohm[k] = (wire.link_ohm + groups.link_extra_ohm[k]) * groups.used[k]
+        groups.last[k] = -1.0
+    for block in range(wire.n_blocks):
+        for place in range(wire.p):
+            for lane in range(WIDTH):
+                c, k = (block * wire.p + place) * WIDTH + lane, block * WIDTH + lane
+                groups.last[k] += float(place) - groups.last[k] if cells.cut[c] == 0.0 else 0.0
 
 
 @inlined
@@ -56,7 +64,7 @@ def reduce_cells(block, wire, cells, groups):
     cells : CellArrays
         `weight` is written: `packs.network.branch`, for the way back.
     groups : GroupArrays
-        `cells_S`, `cells_A` and `last`, the place of the last cell that is connected, are written.
+        `cells_S` and `cells_A` are written.
     """
     g = block * WIDTH
     for place in range(wire.p):
@@ -66,8 +74,6 @@ def reduce_cells(block, wire, cells, groups):
             opened = cells.cut[c]
             w, part = branch(cells.r_ohm[c], cells.short_S[c], cells.joint_ohm[c], opened)
             cells.weight[c] = w
-            before = groups.last[k] if place > _U(0) else -1.0
-            groups.last[k] = float(place) if opened == 0.0 else before
             own_S = part * w if opened == 0.0 else 0.0
             own_A = cells.emf_V[c] * w if opened == 0.0 else 0.0
             groups.cells_S[k] = own_S + (groups.cells_S[k] if place > _U(0) else 0.0)
@@ -108,13 +114,14 @@ def group_voltages(block, groups, i_rack, gap_V, sums):
     for lane in range(WIDTH):
         k = g + lane
         i = i_rack * groups.used[k]
-        r = groups.r_ohm[k]
-        v = groups.emf_V[k] - r * i if r > 0.0 else gap_V * groups.used[k]
+        emf, r = groups.emf_V[k], groups.r_ohm[k]
+        v = emf - r * i if r > 0.0 else gap_V * groups.used[k]
         bled, shunted = groups.bleed_S[k] * v, groups.short_S[k] * v
         linked = groups.link_ohm[k] * i * i
         out = i + (bled + shunted)
         groups.voltage_V[k] = v
         groups.out_A[k] = out
+        groups.left_A[k] = out
         groups.link_W[k] = linked
         sums[BLED + lane] += bled * v
         sums[SHUNTED + lane] += shunted * v
@@ -122,7 +129,7 @@ def group_voltages(block, groups, i_rack, gap_V, sums):
         size = abs(out)
         sums[THROUGH_W + lane] += size * abs(v)
         sums[THROUGH_A + lane] += size
-        sums[LARGEST + lane] = size if size > sums[LARGEST + lane] else sums[LARGEST + lane]
+        sums[LARGEST + lane] = risen(sums[LARGEST + lane], size)
 
 
 @inlined
@@ -141,12 +148,14 @@ def spread_cells(block, wire, cells, groups, sums):
         first = (block * wire.p + place) * WIDTH
         for lane in range(WIDTH):
             c, k = first + lane, g + lane
-            opened, joint = cells.cut[c], cells.joint_ohm[c]
+            opened, joint, w = cells.cut[c], cells.joint_ohm[c], cells.weight[c]
             emf, r, short = cells.emf_V[c], cells.r_ohm[c], cells.short_S[c]
-            left = groups.left_A[k] if place > _U(0) else groups.out_A[k]
-            line = cells.weight[c] * (emf - (1.0 + r * short) * groups.voltage_V[k])
-            v = groups.voltage_V[k] + joint * line if opened == 0.0 else emf * cells.weight[c]
-            i = (left if float(place) == groups.last[k] else line) if opened == 0.0 else 0.0
+            v_group, last = groups.voltage_V[k], groups.last[k]
+            left = groups.left_A[k]
+            line = w * (emf - (1.0 + r * short) * v_group)
+            share = left if float(place) == last else line
+            v = v_group + joint * line if opened == 0.0 else emf * w
+            i = share if opened == 0.0 else 0.0
             shunted = short * v
             own = i + shunted
             groups.left_A[k] = left - i
@@ -157,8 +166,7 @@ def spread_cells(block, wire, cells, groups, sums):
             cells.extra_W[c] = short_W + joint_W
             sums[SHORTED + lane] += short_W
             sums[JOINED + lane] += joint_W
-            miss = abs(emf - r * own - v)
-            sums[SPLIT + lane] = miss if miss > sums[SPLIT + lane] else sums[SPLIT + lane]
+            sums[SPLIT + lane] = risen(sums[SPLIT + lane], abs(emf - r * own - v))
 
 
 @inlined
@@ -166,7 +174,7 @@ def note_misses(block, groups, sums):
     """Note by how much 32 groups miss the current law."""
     for lane in range(WIDTH):
         miss = abs(groups.left_A[block * WIDTH + lane])
-        sums[MISS + lane] = miss if miss > sums[MISS + lane] else sums[MISS + lane]
+        sums[MISS + lane] = risen(sums[MISS + lane], miss)
 
 
 @inlined

@@ -24,6 +24,7 @@ from packs.flows import book
 from packs.groups import WIDTH
 from packs.network import solve_bus
 from packs.pcs import move_pcs
+from packs.prepare import prepare
 from packs.switchgear import NEVER_S, heat_fuses
 from packs.thermal import advance_heat
 
@@ -52,16 +53,17 @@ class EcmPopulation(NamedTuple):
 
 
 class Surroundings(NamedTuple):
-    """What holds for some steps: numbers of DC bus, PCS, fuses, coolant and air."""
+    """What holds for some steps: what is asked of the PCS and what comes from outside, float64 or
+    int64 (1,); numbers of DC bus, fuses and tables that never change."""
 
+    short_S: Floats
+    setpoint_W: Floats
+    running: Ints
+    inlet_K: Floats
+    ambient_K: Floats
     capacitance_F: float
     bleed_ohm: float
-    short_S: float
     ceiling_V: float
-    setpoint_W: float
-    is_running: bool
-    inlet_K: float
-    ambient_K: float
     refresh_ticks: int
     least_A: float
     tau_s: float
@@ -105,11 +107,11 @@ def supply(h, around, numbers, memory, racks, site):
     ac_W, dc_W, loss_W = memory.ac_power_W[0], memory.dc_power_W[0], memory.loss_W[0]
     state, waited_s = memory.state[0], memory.waited_s[0]
     waiting_0, waiting_1 = memory.waiting_W[0], memory.waiting_W[1]
-    power = move_pcs(h, around.setpoint_W, around.is_running, link_V, numbers, memory)
+    power = move_pcs(h, around.setpoint_W[0], around.running[0] != 0, link_V, numbers, memory)
     kind = network.POWER if power != 0.0 else network.OPEN
     status = solve_bus(
         kind, power, site.limits, around.capacitance_F / h, link_V, 1.0 / around.bleed_ohm,
-        around.short_S, racks.bus_S, racks.bus_A, racks.switch_A, site.bus,
+        around.short_S[0], racks.bus_S, racks.bus_A, racks.switch_A, site.bus,
     )  # fmt: skip
     if status == network.SOLVED and site.bus[network.BUS_V] > around.ceiling_V and power < 0.0:
         status = network.INFEASIBLE
@@ -148,8 +150,9 @@ def ended(end, h, status, around, racks, moving):
 
 @kernel
 def advance_many(
-    count, tick, length, parts, around, wire, paths, ecm, tables, numbers, memory, moving, arena
-):
+    count, tick, length, parts, around, wire, settings, paths, ecm, tables, numbers, memory, moving,
+    arena,
+):  # fmt: skip
     """Do up to `count` steps of `length` ticks from `tick`.
 
     Parameters
@@ -157,7 +160,7 @@ def advance_many(
     count, tick, length, parts : int
         `parts` of a heat step.
     around : Surroundings
-    wire, paths : Wire, HeatPaths
+    wire, settings, paths : Wire, Settings, HeatPaths
     ecm, tables : EcmPopulation, tuple
         `tables` as `sweep_refresh` takes them.
     numbers, memory : PcsNumbers, PcsMemory
@@ -176,6 +179,7 @@ def advance_many(
     cells, groups = open_cells(arena), open_groups(arena)
     racks, site = open_racks(arena), open_site(arena)
     lanes = arena.floats[ecm.first_lane : ecm.first_lane + ecm.n_lanes]
+    prepare(wire, settings, cells, groups, racks)
     for step in range(count):
         late = read_tables(tick, length, h, around, ecm, tables, lanes, cells, moving)
         why = RANGE if late else 0
@@ -186,7 +190,7 @@ def advance_many(
         link_V = site.bus[network.BUS_V]
         if supply(h, around, numbers, memory, racks, site) != network.SOLVED:
             return step, why | TROUBLE
-        spread_site(around.short_S, wire, cells, groups, racks, site)
+        spread_site(around.short_S[0], wire, cells, groups, racks, site)
         status = sweep_advance(
             lanes, n_blocks, ecm.stride, ecm.n_rc, h, ecm.hysteresis_V, ecm.hysteresis_rate,
             ecm.elastic_V, cells.current_A, cells.voltage_V, cells.heat_W, moving.sums,
@@ -194,8 +198,9 @@ def advance_many(
         tick += length
         why |= ended(tick, h, status, around, racks, moving)
         advance_heat(
-            parts, h, around.inlet_K, around.ambient_K, wire, paths, cells, groups, racks, site
-        )
+            parts, h, around.inlet_K[0], around.ambient_K[0], wire, paths, cells, groups, racks,
+            site,
+        )  # fmt: skip
         book(
             h, wire, groups, site, link_V, around.capacitance_F, around.bleed_ohm,
             memory.ac_power_W[0], memory.loss_W[0],

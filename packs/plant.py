@@ -16,11 +16,12 @@ from cell_models.jit import bound
 from packs import network, pcs
 from packs.arrays import Wire
 from packs.compiled import compiled_way
-from packs.currents import bus_stage, prepare_stage, reduce_stage, spread_stage
+from packs.currents import bus_stage, reduce_stage, spread_stage
 from packs.flows import book_stage
 from packs.memory import arena, arrays, declare_plant
 from packs.notice import Notice
 from packs.overlay import CONTACTORS
+from packs.prepare import prepare_stage, settings_of, switch_stage
 from packs.spec import PackSpec
 from packs.spread import draw_spread
 from packs.state import Schema, State
@@ -106,7 +107,11 @@ class Plant:
         self.cell_arrays, self.group_arrays, self.rack_arrays, self.site_arrays = parts
         self.arena = arena(state, parts)
         wire, last = self.wire, self.arena
-        self._prepare = bound(prepare_stage, wire, last)
+        self.settings = asked = settings_of(
+            self.spec, self.switch_view, over, self.network.bleed, self.control.insulation_ohm
+        )
+        self._prepare = bound(prepare_stage, wire, asked, last)
+        self._switch = bound(switch_stage, asked, last)
         self._reduce = bound(reduce_stage, wire, last)
         self._meet = bound(bus_stage, 0, 0.0, 0.0, 0.0, 0.0, 0.0, last)
         self._spread = bound(spread_stage, 0.0, wire, last)
@@ -186,7 +191,7 @@ class Plant:
         self.alert(tick)
         racks, wiring = self.rack_arrays, self.spec.wiring
         was_direct = racks.switch_closed * (racks.contactor_ohm <= 2.0 * wiring.contactor_ohm)
-        self.switchgear.paths(racks, self.control.insulation_ohm)
+        self._switch(self.settings, self.arena)
         if status & WELDED:
             self._tell_welds()
         direct = self.switch_view.position[:, PLUS] * racks.switch_closed
@@ -328,17 +333,7 @@ class Plant:
 
     def prepare(self) -> None:
         """Write what follows from switches, overlay and balancing: paths, bleeds, coolant."""
-        thermal = self.spec.thermal
-        self._prepare(self.wire, self.arena)
-        self.switchgear.paths(self.rack_arrays, self.control.insulation_ohm)
-        np.multiply(
-            self.network.bleed, 1.0 / self.spec.wiring.bleed_ohm, out=self.group_arrays.bleed_S
-        )
-        np.multiply(
-            self.overlay.coolant_fraction,
-            thermal.coolant_flow_kg_per_s * thermal.coolant_J_per_kg_K,
-            out=self.rack_arrays.flow_W_per_K,
-        )
+        self._prepare(self.wire, self.settings, self.arena)
 
     def solve(self, step_s: float, kind: int, demand: float) -> int:
         """Solve the currents of all cells; return a status of `packs.network`."""

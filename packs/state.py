@@ -72,6 +72,12 @@ class Schema:
         return State(self._fields, self._scratch)
 
 
+GAP = 40
+"""Numbers left free after every field. Fields whose sizes are multiples of 4 KiB would all begin in
+the same set of the first-level cache, and a loop over a dozen of them evict its own lines
+(measured: a third of a step of 1,024 cells)."""
+
+
 class State:
     """Named views on two flat buffers.
 
@@ -90,10 +96,10 @@ class State:
     ) -> None:
         sizes = {False: 0, True: 0}
         for shape, _, integer, _ in fields.values():
-            sizes[integer] += math.prod(shape)
+            sizes[integer] += math.prod(shape) + GAP
         beside = {False: 0, True: 0}
         for shape, integer in scratch.values():
-            beside[integer] += math.prod(shape)
+            beside[integer] += math.prod(shape) + GAP
         self.float_arena = np.zeros(sizes[False] + beside[False], dtype=np.float64)
         self.int_arena = np.zeros(sizes[True] + beside[True], dtype=np.int64)
         self.floats = self.float_arena[: sizes[False]]
@@ -108,7 +114,7 @@ class State:
             size = math.prod(shape)
             arena = self.int_arena if integer else self.float_arena
             array = arena[at[integer] : at[integer] + size].reshape(shape)
-            at[integer] += size
+            at[integer] += size + GAP
             setattr(self._owners.setdefault(owner, SimpleNamespace()), name, array)
             return array
 
@@ -193,5 +199,5 @@ def unpack(
         size = math.prod(shape)
         buffer = ints if integer else floats
         fields[key] = buffer[at[integer] : at[integer] + size].reshape(tuple(shape))
-        at[integer] += size
+        at[integer] += size + GAP
     return fields

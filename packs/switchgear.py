@@ -204,7 +204,6 @@ class Switchgear:
         self._overlay = overlay
         self._delay_ticks = round(spec.contactor_delay_s * 1000.0)
         self.tau_s = spec.fuse_melting_A2s / spec.fuse_least_A**2
-        self._pole_S = 0.5 / spec.insulation_ohm
         self.blew = np.zeros_like(view.fuse_blown)
 
     def command(self, coils: Ints, tick: int) -> None:
@@ -226,17 +225,6 @@ class Switchgear:
             tick, view.coil, view.moves_at, over.contactor_stuck, self._spec.contactor_break_A,
             switch_A, view.position, view.welded,
         )  # fmt: skip
-
-    def paths(self, racks: Any, insulation_ohm: NDArray[np.float64]) -> None:
-        """Write which racks are on the bus, through what resistance, and what shunts them."""
-        view, over, spec = self._view, self._overlay, self._spec
-        rack_paths(
-            view.position, view.fuse_blown, over.fuse_open, over.rack_short_S, over.leak_S,
-            spec.rack_ohm, 2.0 * spec.contactor_ohm, spec.precharge_ohm, self._pole_S,
-            racks.fuse_ohm, racks.contactor_ohm, racks.short_S, racks.fuse_closed,
-            racks.switch_closed, insulation_ohm,
-        )  # fmt: skip
-        tell_feedback(view.position, over.feedback, view.feedback)
 
     def weld(self, rack: int) -> None:
         """Weld the contactor that closed last onto too much: plus, or precharge before it."""

@@ -14,7 +14,8 @@ from cell_models.ecm_model import EcmModel
 from cell_models.ecm_params import EcmParams, load_ecm_params
 from packs import network
 from packs.arrays import Wire
-from packs.currents import bus_stage, prepare_stage, reduce_stage, spread_stage
+from packs.currents import bus_stage, reduce_stage, spread_stage
+from packs.groups import prepare_groups
 from packs.memory import arena, arrays, declare_plant
 from packs.overlay import declare_overlay
 from packs.pcs import ReferencePcs
@@ -179,7 +180,7 @@ class NetworkSite:
     def solve(self, kind: int, demand: float) -> tuple[int, float, float]:
         """Solve; return (status, bus voltage, demand current)."""
         wire, arena, bus = self.arrays.wire, self.arrays.arena, self.arrays.site.bus
-        prepare_stage(wire, arena)
+        prepare_groups(wire, self.arrays.cells, self.arrays.groups)
         reduce_stage(wire, arena)
         status = bus_stage(
             kind, float(demand), self.companion_S, self.link_V, self.link_bleed_S,

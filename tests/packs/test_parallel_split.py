@@ -15,7 +15,8 @@ from scipy.integrate import solve_ivp
 
 from cell_models.ecm_model import EcmModel
 from packs import network
-from packs.currents import bus_stage, prepare_stage, reduce_stage, spread_stage
+from packs.currents import bus_stage, reduce_stage, spread_stage
+from packs.groups import prepare_groups
 from packs.spec import SizeSpec
 
 Q_As, R_OHM, SLOPE_V, T_K = 18_000.0, 0.03, 1.2, 298.15
@@ -47,7 +48,7 @@ class Group:
         whole, cells = self.arrays, self.arrays.cells
         arguments = self.lanes, self.temperature_K, self.step_s
         self.model.port(*arguments, cells.current_A, cells.emf_V, cells.r_ohm)
-        prepare_stage(whole.wire, whole.arena)
+        prepare_groups(whole.wire, whole.cells, whole.groups)
         reduce_stage(whole.wire, whole.arena)
         status = bus_stage(network.CURRENT, float(current_A), 0.0, 0.0, 0.0, 0.0, whole.arena)
         spread_stage(0.0, whole.wire, whole.arena)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from packs.state import Schema, unpack
+from packs.state import GAP, Schema, unpack
 
 
 def example(*, extra: bool = False) -> Schema:
@@ -27,7 +27,7 @@ def test_fields_start_at_their_initial_values_in_their_shape_and_kind() -> None:
     assert cells.latched.dtype == np.int64 and np.all(cells.latched == -1)
     assert bus.voltage_V.shape == (1,)  # a scalar is an array of one
     assert state.units["bus.voltage_V"] == "V"
-    assert (len(state.floats), len(state.ints)) == (7, 4)
+    assert (len(state.floats), len(state.ints)) == (7 + 2 * GAP, 4 + 2 * GAP)
 
 
 def test_views_and_buffers_are_the_same_memory_and_do_not_overlap() -> None:
