@@ -99,10 +99,13 @@ class CellModel(Protocol):
         """Return a copy of one field of every cell, as ``charge_As``."""
         ...
 
-    def total(self, lanes: Floats, name: str) -> float:
-        """Return one of the running sums of the ledger over the whole population.
+    def audit(
+        self, lanes: Floats, sums_J: Floats, charge_As: Floats, charge_low_As: Floats
+    ) -> None:
+        """Write what the ledger holds its flows against.
 
-        ``terminal_J``, ``heat_J``, ``dissipated_J``, ``quadrature_J`` or ``refresh_J``.
+        `sums_J` (5,): the running sums of the whole population, terminal, heat, dissipated,
+        quadrature and refresh; the charge of every lane, shape (padded,), high and low part.
         """
         ...
 

@@ -295,10 +295,17 @@ def sweep_observe(x, n_blocks, stride, n_rc, elastic_V, soc, ocv_V, stored_J, va
 
 
 @kernel
-def total_of(x, tail, which):
-    """Give one running sum of the population, compensated; `which` as `TERMINAL`."""
-    high = low = 0.0
-    for lane in range(WIDTH):
-        high, low = two_sum(high, low, x[tail + which + lane])
-        high, low = two_sum(high, low, x[tail + SUMS + which + lane])
-    return high + low
+def sweep_audit(x, n_blocks, stride, sums_J, charge_As, charge_low_As):
+    """Write the running sums of the population, compensated, and every lane's charge."""
+    tail = n_blocks * stride
+    for which in range(SUMS // WIDTH):
+        high = low = 0.0
+        for lane in range(WIDTH):
+            at = tail + which * WIDTH + lane
+            high, low = two_sum(high, low, x[at])
+            high, low = two_sum(high, low, x[at + SUMS])
+        sums_J[which] = high + low
+    for block in range(n_blocks):
+        for lane in range(WIDTH):
+            p, cell = block * stride + lane, block * WIDTH + lane
+            charge_As[cell], charge_low_As[cell] = x[p + CHARGE], x[p + CHARGE_LOW]

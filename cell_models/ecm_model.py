@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from cell_models.contract import LANES, blocks_for
 from cell_models.ecm import (
     sweep_advance,
+    sweep_audit,
     sweep_observe,
     sweep_port,
-    total_of,
 )
-from cell_models.ecm_lanes import SCRATCH, SUM_NAMES, TAIL, field_names
+from cell_models.ecm_lanes import SCRATCH, TAIL, field_names
 from cell_models.ecm_params import EcmParams, kernel_tables
 from cell_models.ecm_tables import sweep_refresh
 
@@ -125,10 +125,11 @@ class EcmModel:
         """Return a copy of one field of every cell, shape (n_cells,)."""
         return self._fields(lanes)[:, self._names.index(name), :].reshape(-1)[: self.n_cells].copy()
 
-    def total(self, lanes: Floats, name: str) -> float:
-        """Return one running sum of the population, as ``heat_J``."""
-        at = np.uint64(SUM_NAMES.index(name) * LANES)
-        return total_of(lanes, self._n_blocks * self._stride, at)
+    def audit(
+        self, lanes: Floats, sums_J: Floats, charge_As: Floats, charge_low_As: Floats
+    ) -> None:
+        """Write the population's running sums, in their order in the buffer, and every charge."""
+        sweep_audit(lanes, self._n_blocks, self._stride, sums_J, charge_As, charge_low_As)
 
     def refresh(self, lanes: Floats, temperature_K: Floats, step_s: float) -> int:
         """Read the tables at each cell's state."""

@@ -54,7 +54,8 @@ def draw(lo, hi, counter, keys, sheet, faults, scratch):
 
     The normal number is bit for bit `packs.rng.normal` of key and counter: five draws of six in
     lanes, the others, where there is noise at all, one by one. The chances come from the halves of
-    another hash, so that they depend neither on the noise nor on each other.
+    another hash, so that they depend neither on the noise nor on each other; they are drawn only
+    where something has a chance.
 
     Parameters
     ----------
@@ -70,10 +71,14 @@ def draw(lo, hi, counter, keys, sheet, faults, scratch):
     normal, drop, spike, uniform, rare = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     for k in range(_U(lo), _U(hi)):
         uniform[k] = (float(np.int64(hash64(keys[k], counter) >> _U(11))) + 0.5) * TO_UNIT
+    chance = 0.0
     for k in range(_U(lo), _U(hi)):
-        bits = hash64(keys[k] ^ _OTHER, counter)
-        drop[k] = (float(np.int64(bits >> _U(32))) + 0.5) * _HALF_TO_UNIT
-        spike[k] = (float(np.int64(bits & _LOW)) + 0.5) * _HALF_TO_UNIT
+        chance += faults[LOST, k] + faults[SPIKE_CHANCE, k]
+    if chance > 0.0:
+        for k in range(_U(lo), _U(hi)):
+            bits = hash64(keys[k] ^ _OTHER, counter)
+            drop[k] = (float(np.int64(bits >> _U(32))) + 0.5) * _HALF_TO_UNIT
+            spike[k] = (float(np.int64(bits & _LOW)) + 0.5) * _HALF_TO_UNIT
     for k in range(_U(lo), _U(hi)):
         q = uniform[k] - 0.5
         q = q if q < CENTRE else CENTRE
@@ -169,7 +174,7 @@ def deliver(
     valid, sampled_at : int64 (n,), written
         `sampled_at` is the tick at which the delivered value was taken.
     """
-    drop, seen, depth = scratch[1], scratch[4], len(line)
+    old, drop, seen, depth = scratch[0], scratch[1], scratch[4], len(line)
     slot = taken % depth
     now, last = line[slot], line[slot - 1 if slot > 0 else depth - 1]
     for k in range(_U(lo), _U(hi)):
@@ -178,15 +183,17 @@ def deliver(
         late = wait + switches[DELAY, k]
         seen[k] = line[_U(slot - late if slot >= late else slot - late + depth), k]
     for k in range(_U(lo), _U(hi)):
+        old[k] = value[k]  # a choice between a new and the stored number would be stored by mask
+    for k in range(_U(lo), _U(hi)):
         came = (taken >= wait + switches[DELAY, k]) & (switches[SILENT, k] == 0)
         lost = drop[k] < faults[LOST, k]
-        valid[k] = (0 if lost else 1) if came else valid[k]
+        valid[k] += ((0 if lost else 1) - valid[k]) & (-1 if came else 0)
         new = math.nan if lost else seen[k]
-        value[k] = new if came else value[k]
+        value[k] = new if came else old[k]
     for k in range(_U(lo), _U(hi)):
         late = wait + switches[DELAY, k]
         came = (taken >= late) & (switches[SILENT, k] == 0) & (drop[k] >= faults[LOST, k])
-        sampled_at[k] = tick - late * period if came else sampled_at[k]
+        sampled_at[k] += (tick - late * period - sampled_at[k]) & (-1 if came else 0)
 
 
 @kernel

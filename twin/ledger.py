@@ -47,7 +47,8 @@ class Ledger:
         self.stored_J = np.zeros(n)
         self.validity = np.zeros(n, dtype=np.int64)
         self.values = np.zeros(len(TERMS))
-        self._sums = np.zeros(len(SUMS))
+        self._sums_J = np.zeros(len(SUMS))
+        self._charge_As, self._charge_low_As = np.zeros(n), np.zeros(n)
         self._cell_J_per_K = top.cell_used * plant.model.heat_capacity_J_per_K
         self._plate_J_per_K = top.group_used * plant.spec.thermal.plate_J_per_K
 
@@ -64,20 +65,19 @@ class Ledger:
         """Take stock before the first step."""
         self.observe()
         take_stock(*self._holdings(), self._view.start)
-        charge_As, low_As = self._charge()
-        np.add(charge_As, low_As, out=self._view.start_charge_As)
+        self._audit()
+        np.add(self._charge_As, self._charge_low_As, out=self._view.start_charge_As)
 
     def close(self) -> None:
         """Strike the balance now; the last three terms are the largest since the last row."""
         self.observe()
         plant, flows, start = self._plant, self._plant.flows, self._view
-        model, lanes = plant.model, plant.cells.lanes
-        for k, name in enumerate(SUMS):
-            self._sums[k] = model.total(lanes, name)
+        self._audit()
         strike_balance(
-            *self._holdings(), start.start, self._sums, flows.total, flows.low,
+            *self._holdings(), start.start, self._sums_J, flows.total, flows.low,
             flows.throughput, plant.topology.cells_per_group, start.start_charge_As,
-            *self._charge(), flows.charge_As, flows.charge_low_As, flows.worst, self.values,
+            self._charge_As, self._charge_low_As, flows.charge_As, flows.charge_low_As,
+            flows.worst, self.values,
         )  # fmt: skip
 
     def begin_row(self) -> None:
@@ -104,7 +104,8 @@ class Ledger:
             0.5 * plant.spec.wiring.link_capacitance_F * link_V**2,
         )  # fmt: skip
 
-    def _charge(self) -> tuple[Any, Any]:
-        """Return the charge of every cell now, high and low part [A s]."""
-        model, lanes = self._plant.model, self._plant.cells.lanes
-        return model.field(lanes, "charge_As"), model.field(lanes, "charge_low_As")
+    def _audit(self) -> None:
+        """Ask the cells for their running sums and charges."""
+        self._plant.model.audit(
+            self._plant.cells.lanes, self._sums_J, self._charge_As, self._charge_low_As
+        )

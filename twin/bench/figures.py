@@ -148,12 +148,12 @@ def thread_figures(calibration: float) -> Iterator[Figure]:
 def engine_figures(calibration: float) -> Iterator[Figure]:
     """Sensors, filter and recorder beside the plant; the start of a process."""
     ns = engines.unrecorded_ns()
-    note = "500 groups of 2, reference BMS and sensors every 1 s, unrecorded"
+    note = "1,000 groups of 2, reference BMS and sensors every 1 s, EMS every 5 s, unrecorded"
     yield _speed("with sensors and BMS", ns, 25.0, 40.0, calibration, note)
     yield Figure(
         name="1,000-cell rack, all recorded", value=engines.times_real(), unit="x real time",
         must=5_000.0, aim=10_000.0, more_is_better=True, ratio=None,
-        note="reference BMS every 1 s, a row every 1 s, wall time",
+        note="reference BMS and a row of all channels every 1 s, EMS every 5 s, wall time",
     )  # fmt: skip
     start_s = engines.start_s()
     yield Figure(
