@@ -76,7 +76,7 @@ def observe(
 def watch(
     feedback, is_fitted, fuse_ok, has_fuse, insulation_ohm, gas_ppm, is_locked, is_emergency,
     supply_V, limit_A, m, times, rack_first, sensor_group, sensor_rack, module_rack, c_watch,
-    rating_A, c_sequence, at, buffer, rack_rows, estimate,
+    rating_A, c_sequence, at, buffer, rack_rows, estimate, mode, is_reset,
 ):  # fmt: skip
     """Fill every quantity that the protection table watches and `observe` has not."""
     voltage_V = buffer[at[VOLTAGE] : at[VOLTAGE + 1]]
@@ -93,7 +93,7 @@ def watch(
         buffer[at[RACKS] : at[RACKS_END]].reshape(RACKS_END - RACKS, n_racks),
     )  # fmt: skip
     watch_switches(
-        m, times, feedback, is_fitted, fuse_ok, has_fuse, c_sequence,
+        m, times, feedback, is_fitted, fuse_ok, has_fuse, mode, is_reset, c_sequence,
         buffer[at[SWITCHES] : at[SWITCHES_END]].reshape(SWITCHES_END - SWITCHES, n_racks),
     )  # fmt: skip
     buffer[at[INSULATION] : at[INSULATION + 1]] = insulation_ohm
@@ -133,7 +133,7 @@ def bms_sweep(
     watch(
         feedback, is_fitted, fuse_ok, has_fuse, insulation_ohm, gas_ppm, is_locked, is_emergency,
         supply_V, limit_A, m, times, rack_first, sensor_group, sensor_rack, module_rack, c_watch,
-        rating_A, c_sequence, at, buffer, rack_rows, estimate,
+        rating_A, c_sequence, at, buffer, rack_rows, estimate, mode, is_reset,
     )  # fmt: skip
     n_found = evaluate_and_summarise(
         buffer, rows, bounds, alarm_memory, busy, component_rack, rack_rows[DIRECTION], is_reset,

@@ -217,7 +217,6 @@ def advance_racks(
         is_closed = state == NORMAL or state == CHARGE or state == OPENING
         if worst >= 4.0 and state != LATCHED and (state != ERROR or worst >= 5.0):
             command(m, times, r, 0, 0, 0)
-            m[TRIES, r] = 0
             enter(m, times, r, LATCHED if worst >= 5.0 else ERROR, 0)
         elif worst >= 3.0 and not is_closed and state != ERROR and state != LATCHED:
             command(m, times, r, 0, 0, 0)
@@ -257,9 +256,14 @@ def hold_site(m, n_connected, joining):
 
 
 @kernel
-def watch_switches(m, times, feedback, is_fitted, fuse_ok, has_fuse, c, out):
-    """Fill contactor mismatch, failed precharge, blown fuse; `out` (3, R) is written."""
+def watch_switches(m, times, feedback, is_fitted, fuse_ok, has_fuse, mode, is_reset, c, out):
+    """Fill contactor mismatch, failed precharge, blown fuse; `out` (3, R) is written.
+
+    Tries to precharge are forgotten on a reset, and when the host wants no rack on the bus.
+    """
     for r in range(m.shape[1]):
+        if (is_reset or mode == 0) and m[STATE, r] != PRECHARGE:
+            m[TRIES, r] = 0
         differs = False
         if is_fitted and times[UNCHANGED, r] > 1.5 * c[COIL_S]:
             for k in range(3):

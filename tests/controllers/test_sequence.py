@@ -117,8 +117,10 @@ def test_precharge_that_never_ends_is_tried_three_times_then_given_up() -> None:
     bus.tau_s = 0.3
     bus.step(50)
     assert bus.command.state[0] == BmsState.ERROR  # stays until told
+    assert all(a.active for a in bus.alarms)  # and so does the alarm
     bus.host = HostRequest(reset=True)
     bus.step()
+    assert [a.active for a in bus.alarms] == [True, False]
     bus.host = HostRequest()
     assert bus.step(60).state[0] == BmsState.NORMAL
 
