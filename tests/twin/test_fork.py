@@ -147,7 +147,7 @@ def test_a_fork_refuses_what_only_a_start_can_change(override: str, tmp_path: Pa
         "thermal.coolant.flow=0.002 kg/s",
         "thermal.neighbour_conductance=0.5 W/K",
         "wiring.joint_resistance=2 mohm",
-        "pcs.rated_power=20 kW",
+        "pcs.rated_power=400 W",
         "bms.use=unprotected",
         "ems.use=idle",
         "record.period=2 s",

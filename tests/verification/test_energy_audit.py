@@ -36,6 +36,7 @@ def test_the_audit_closes_at_any_step(audit, step_ms) -> None:
     assert terms["charge_residual"] < 1e-12
 
 
+STRONG_FUSE = ("wiring.fuse.rating=250 A", "wiring.fuse.least_melting_current=400 A")
 TROUBLE = {
     "a hard short, 100 A inside its cell": (["faults.0.resistance=20 mohm"], "internal_short"),
     "hardly any coolant": (["thermal.coolant.flow=0.0001 kg/s"], None),
@@ -44,18 +45,31 @@ TROUBLE = {
         None,
     ),
     "down the knee, and the PCS gives up": (
-        ["cell.initial_soc=0.02", "pcs.rated_power=3 kW", "environment.demand.steps.0.power=3 kW"],
+        [
+            *STRONG_FUSE,
+            "cell.initial_soc=0.02",
+            "pcs.rated_power=3 kW",
+            "environment.demand.steps.0.power=3 kW",
+        ],
         "power_infeasible",
     ),
     "charged beyond its voltage": (
-        ["cell.initial_soc=0.98", "pcs.rated_power=5 kW", "environment.demand.steps.2.power=-5 kW"],
+        [
+            *STRONG_FUSE,
+            "cell.initial_soc=0.98",
+            "pcs.rated_power=5 kW",
+            "environment.demand.steps.2.power=-5 kW",
+        ],
         "pcs_overvoltage",
     ),
     "a fuse blows": (
         [
-            "wiring.fuse.rating=5 A",
-            "wiring.fuse.least_melting_current=6 A",
+            "wiring.fuse.rating=12 A",
+            "wiring.fuse.least_melting_current=13 A",
             "wiring.fuse.melting_i2t=1 A^2*s",
+            "faults.0.resistance=50 mohm",
+            "cell.initial_soc=0.05",
+            "environment.demand.steps.0.power=250 W",
         ],
         "fuse_blown",
     ),

@@ -65,7 +65,8 @@ def inconsistencies(parts: Parts) -> list[Inconsistency]:
     """
     checks: tuple[Callable[[Parts], Iterator[Inconsistency]], ...] = (
         _clock, _periods, _delays, _sensor_delays, _scan, _thermistors, _bms_period, _spread,
-        _layout, _pcs_voltage, _demand, _fault_names, _fault_times, _fault_places,
+        _unequal_racks, _fuse, _layout, _pcs_voltage, _demand, _fault_names, _fault_times,
+        _fault_places,
     )  # fmt: skip
     return [found for check in checks for found in check(parts)]
 
