@@ -309,3 +309,12 @@ def sweep_audit(x, n_blocks, stride, sums_J, charge_As, charge_low_As):
         for lane in range(WIDTH):
             p, cell = block * stride + lane, block * WIDTH + lane
             charge_As[cell], charge_low_As[cell] = x[p + CHARGE], x[p + CHARGE_LOW]
+
+
+@kernel
+def sweep_soc(x, n_blocks, stride, soc):
+    """Write the state of charge of every lane, as `sweep_observe` does."""
+    for block in range(n_blocks):
+        for lane in range(WIDTH):
+            p = block * stride + lane
+            soc[block * WIDTH + lane] = (x[p + CHARGE] + x[p + CHARGE_LOW]) / x[p + CAPACITY]

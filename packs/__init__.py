@@ -10,10 +10,12 @@ arrays       the arrays that compiled code works on; memory: what a plant declar
 network      single elements, racks and the bus: from cells' lines and a demand to currents
 groups       parallel cells, 32 groups side by side; currents: all of the site in one step
 switchgear   contactors that weld, precharge, fuses that melt, insulation
+cell_guards  fuses and interrupt devices of single cells
 pcs          the power conversion system: losses, limits, ramps
 thermal      the heat network and the coolant
 flows        energy and charge of a step, added up for the ledger
-plant        one step: refresh, port, supply, advance, heat, book; notice: what it did by itself
+plant        one step: refresh, port, supply, advance, heat, guard, book
+notice       what a plant did by itself; telling: how it finds out
 macro        several steps in one compiled call, bit-equal; compiled: bound to a plant
 sensors      the sensors of a pack; sensing: their sampling, compiled
 stock        what a plant holds, and the balances struck on it for the ledger

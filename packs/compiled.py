@@ -16,6 +16,7 @@ from packs.macro import (
     BLOWN,
     BROKEN,
     CUT,
+    OPENED,
     RANGE,
     EcmPopulation,
     Moving,
@@ -24,6 +25,7 @@ from packs.macro import (
 )
 from packs.pcs import ReferencePcs
 from packs.state import State
+from packs.telling import tell_broken, tell_cuts
 
 if TYPE_CHECKING:
     from packs.plant import Plant
@@ -76,7 +78,7 @@ class Compiled:
         )  # fmt: skip
         self._rest = (
             around, plant.wire, plant.settings, plant.paths, ecm, form["tables"], pcs.numbers,
-            pcs.memory(plant.pcs_view), moving, plant.arena,
+            pcs.memory(plant.pcs_view), moving, plant.guards.numbers, plant.arena,
         )  # fmt: skip
         self._call = bound(advance_many, 1, 0, 1, 1, *self._rest)
 
@@ -88,9 +90,11 @@ class Compiled:
         if why & RANGE:
             plant.count_out_of_range()
         if why & CUT:
-            plant.tell_cuts()
+            tell_cuts(plant)
         if why & BLOWN:
             plant.tell_blown(np.flatnonzero(self._blew).tolist(), tick + done * length)
         if why & BROKEN:
-            plant.tell_broken()
+            tell_broken(plant)
+        if why & OPENED:
+            plant.guards.tell(tick + done * length)
         return done, why

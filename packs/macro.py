@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH
-from cell_models.ecm import sweep_advance, sweep_port
+from cell_models.ecm import sweep_advance, sweep_port, sweep_soc
 from cell_models.ecm_tables import sweep_refresh
 from cell_models.jit import inlined, kernel
 from packs import network
 from packs.arrays import open_cells, open_groups, open_racks, open_site
+from packs.cell_guards import guard_cells
 from packs.currents import reduce_site, spread_site
 from packs.flows import book
 from packs.groups import WIDTH
@@ -28,9 +29,10 @@ from packs.prepare import prepare
 from packs.switchgear import NEVER_S, heat_fuses
 from packs.thermal import advance_heat
 
-TROUBLE, RANGE, CUT, BLOWN, MELTING, BROKEN = 1, 2, 4, 8, 16, 32
+TROUBLE, RANGE, CUT, BLOWN, MELTING, BROKEN, OPENED = 1, 2, 4, 8, 16, 32, 64
 """Why a call ended early: a demand that cannot be met (before the step); a table left or entered
-again, a string cut or whole again, a fuse that blew or is going to, a number that is none."""
+again, a string cut or whole again, a fuse that blew or is going to, a number that is none, a cell
+that its fuse or its CID opened."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -148,10 +150,20 @@ def ended(end, h, status, around, racks, moving):
     return why
 
 
+@inlined
+def guarded(end, h, ecm, guards, lanes, cells, floats, moving):
+    """Let fuses and CIDs of cells act (`CellGuards.watch`); return why the call must end, or 0."""
+    if guards.has_cid:
+        soc = floats[guards.soc_at : guards.soc_at + len(cells.emf_V)]
+        sweep_soc(lanes, np.uint64(len(cells.emf_V)) // WIDTH, ecm.stride, soc)
+    opened, melting = guard_cells(end, h, guards, cells, floats, moving.melts_at)
+    return (OPENED if opened else 0) | (MELTING if melting else 0)
+
+
 @kernel
 def advance_many(
     count, tick, length, parts, around, wire, settings, paths, ecm, tables, numbers, memory, moving,
-    arena,
+    guards, arena,
 ):  # fmt: skip
     """Do up to `count` steps of `length` ticks from `tick`.
 
@@ -165,6 +177,7 @@ def advance_many(
         `tables` as `sweep_refresh` takes them.
     numbers, memory : PcsNumbers, PcsMemory
     moving : Moving
+    guards : GuardNumbers
     arena : Arena
 
     Returns
@@ -201,6 +214,8 @@ def advance_many(
             parts, h, around.inlet_K[0], around.ambient_K[0], wire, paths, cells, groups, racks,
             site,
         )  # fmt: skip
+        if guards.fitted:
+            why |= guarded(tick, h, ecm, guards, lanes, cells, arena.floats, moving)
         book(
             h, wire, groups, site, link_V, around.capacitance_F, around.bleed_ohm,
             memory.ac_power_W[0], memory.loss_W[0],

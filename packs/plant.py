@@ -1,7 +1,7 @@
 """The plant: everything that moves truth, as a flat list of stages.
 
 `Plant.step` is the definition of one step: refresh, port, supply, advance cells, advance heat,
-book. All that survives a step is in the `State`; the plant object holds constants, views and
+guard, book. All that survives a step is in the `State`; the plant object holds constants, views and
 scratch.
 """
 
@@ -15,12 +15,12 @@ from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH, CellModel
 from cell_models.jit import bound
 from packs import network, pcs
 from packs.arrays import Wire
+from packs.cell_guards import CellGuards, declare_guards
 from packs.compiled import compiled_way
 from packs.currents import bus_stage, reduce_stage, spread_stage
 from packs.flows import book_stage
 from packs.memory import arena, arrays, declare_plant
 from packs.notice import Notice
-from packs.overlay import CONTACTORS
 from packs.prepare import prepare_stage, settings_of, switch_stage
 from packs.spec import PackSpec
 from packs.spread import draw_spread
@@ -35,13 +35,12 @@ from packs.switchgear import (
     Switchgear,
     declare_switchgear,
 )
+from packs.telling import tell_broken, tell_cuts, tell_welds
 from packs.thermal import heat_paths, heat_stage, stable_parts
 from packs.topology import Topology
 
 OCV_OR_TEMPERATURE = 3
 """Flags that make an event; resistances held below soc 0.05 or above 0.95 are in the file only."""
-TOLD = 2
-"""A weld that has been told."""
 ALERT_TICKS = 1000
 """How long the short step holds after switchgear moved or a fault changed [ms]."""
 
@@ -90,6 +89,7 @@ class Plant:
         """Declare everything that the plant remembers."""
         declare_plant(schema, self.topology, self.spec, self.model.buffer_size)
         declare_switchgear(schema, self.topology.n_racks)
+        declare_guards(schema, self.spec, self.topology)
         self.converter.declare(schema)
 
     def bind(self, state: State) -> None:
@@ -117,6 +117,7 @@ class Plant:
         self._spread = bound(spread_stage, 0.0, wire, last)
         self._warm = bound(heat_stage, 1, 0.0, 0.0, 0.0, wire, self.paths, last)
         self._book = bound(book_stage, 0.0, wire, 0.0, 0.0, 0.0, 0.0, 0.0, last)
+        self.guards = CellGuards(self.spec, state, self)
         self.compiled = compiled_way(self, state)
 
     def rest(self, step_s: float) -> None:
@@ -193,7 +194,7 @@ class Plant:
         was_direct = racks.switch_closed * (racks.contactor_ohm <= 2.0 * wiring.contactor_ohm)
         self._switch(self.settings, self.arena)
         if status & WELDED:
-            self._tell_welds()
+            tell_welds(self)
         direct = self.switch_view.position[:, PLUS] * racks.switch_closed
         for rack in np.flatnonzero((direct > was_direct) * racks.fuse_closed):
             gap_V = float(racks.emf_V[rack] - self.network.bus[network.BUS_V])
@@ -202,17 +203,9 @@ class Plant:
             )
             if abs(peak_A) > wiring.contactor_make_A:
                 self.switchgear.weld(int(rack))
-                self._tell_welds()
+                tell_welds(self)
             if abs(peak_A) > wiring.fuse_rating_A:
                 self.tell("inrush", "rack", int(rack), peak_A, gap_V)
-
-    def _tell_welds(self) -> None:
-        view = self.switch_view
-        for rack, k in zip(*np.nonzero(view.welded == 1), strict=True):
-            view.welded[rack, k] = TOLD
-            current_A = float(self.network.switch_A[rack])
-            code = f"contactor_welded_{CONTACTORS[k]}"
-            self.tell(code, "rack", int(rack), current_A, self.spec.wiring.contactor_break_A)
 
     def happened(self, tick: int) -> None:
         """Set the tick of the notices that follow."""
@@ -241,6 +234,8 @@ class Plant:
         self.watch_fuses(tick + length, step_s)
         self.advance_cells(step_s)
         self.advance_heat(step_s)
+        if self.guards.numbers.fitted:
+            self.guards.watch(tick + length, step_s)
         self.book_flows(step_s)
 
     def refresh(self, tick: int, length: int, step_s: float) -> None:
@@ -291,21 +286,9 @@ class Plant:
             self.tell(code, "site", -1, power, self.voltage_ceiling_V if over else math.nan)
             status = self.solve(step_s, network.OPEN, 0.0)
         if status == network.NOT_FINITE:
-            self.tell_broken()
+            tell_broken(self)
         if (self.rack_arrays.n_open != self.control.cut).any():
-            self.tell_cuts()
-
-    def tell_cuts(self) -> None:
-        """Take note that a string was cut by a group in which no cell is connected, or is whole."""
-        racks = self.rack_arrays
-        for rack in np.flatnonzero(racks.n_open != self.control.cut):
-            first, last = self.topology.rack_first_group[rack : rack + 2]
-            dead = self.group_arrays.r_ohm[self.topology.group_slot[first:last]] == 0.0
-            group = int(first + np.argmax(dead)) if dead.any() else -1
-            scope = "group" if group >= 0 else "rack"
-            component = group if group >= 0 else int(rack)
-            self.tell("string_cut", scope, component, float(racks.n_open[rack]), 0.0)
-            self.control.cut[rack] = int(racks.n_open[rack])
+            tell_cuts(self)
 
     def watch_fuses(self, end: int, step_s: float) -> None:
         """Heat the fuses with this step's currents; one that blows opens at the step's end."""
@@ -357,15 +340,7 @@ class Plant:
         if status & REFRESH:
             self.control.refresh_at[0] = 0
         if status & NOT_FINITE:
-            self.tell_broken()
-
-    def tell_broken(self) -> None:
-        """Take note of the first cell whose state is no number."""
-        at, cells = self.topology.cell_slot, self.cells
-        bad = np.flatnonzero(~np.isfinite(cells.emf_V[at]))  # its own; currents carry it on
-        if not bad.size:
-            bad = np.flatnonzero(~np.isfinite(cells.heat_W[at]))
-        self.tell("not_finite", "cell", int(bad[0]) if bad.size else -1, math.nan, 0.0)
+            tell_broken(self)
 
     def advance_heat(self, step_s: float) -> None:
         """Turn losses into heat and move all temperatures."""

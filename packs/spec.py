@@ -82,6 +82,26 @@ class WiringSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CellFuseSpec:
+    """Wire bond or tab of one cell: rated current, smallest that ever melts it, melting I2t.
+
+    Its resistance is part of `WiringSpec.joint_ohm`.
+    """
+
+    rating_A: float
+    least_A: float
+    melting_A2s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CidSpec:
+    """Current interrupt device in a cell: state of charge and temperature [K] that open it."""
+
+    overcharge: float
+    temperature_K: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutSpec:
     """One module seen from above: groups along the columns, folding; cells across [m]."""
 
@@ -197,12 +217,17 @@ class SensorsSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackSpec:
-    """The plant: size, cells' start, wiring, layout, heat paths; racks that differ, if any."""
+    """The plant: size, cells' start, wiring, layout, heat paths; racks that differ, if any.
+
+    `cell_fuse` and `cid` are None where cells have no such device.
+    """
 
     size: SizeSpec
     spread: SpreadSpec
     unequal: tuple[RackSpec, ...] = ()
     wiring: WiringSpec
+    cell_fuse: CellFuseSpec | None = None
+    cid: CidSpec | None = None
     layout: LayoutSpec
     thermal: ThermalSpec
     initial_soc: float

@@ -143,15 +143,16 @@ def rack_paths(
 
 
 @kernel
-def melted(heat: float, ratio: float, time: float, tau: float) -> float:
+def melted(heat: float, ratio: float, keep: float) -> float:
     """Give the heat of a fuse element after a time at constant current; it melts at 1.
 
-    ``tau dx/dt = ratio^2 - x``, exactly, with ratio = current over the smallest that melts it. In
-    short times ``i^2 t`` decides, in long ones the smallest melting current: cold at constant
-    current it melts after ``-tau ln(1 - 1/ratio^2)``; without current it cools with tau.
+    ``tau dx/dt = ratio^2 - x``, exactly, with ratio = current over the smallest that melts it and
+    keep = ``exp(-time / tau)``. In short times ``i^2 t`` decides, in long ones the smallest melting
+    current: cold at constant current it melts after ``-tau ln(1 - 1/ratio^2)``; without current it
+    cools with tau.
     """
     end = ratio * ratio
-    return end + (heat - end) * math.exp(-time / tau)
+    return end + (heat - end) * keep
 
 
 @kernel
@@ -180,10 +181,11 @@ def heat_fuses(step, least_A, tau, current_A, fuse_heat, fuse_blown, blew):
     """
     count = 0
     soonest = NEVER_S
+    keep = math.exp(-step / tau)
     for rack in range(len(current_A)):
         blew[rack] = 0
         ratio = abs(current_A[rack]) / least_A
-        heat = melted(fuse_heat[rack], ratio, step, tau)
+        heat = melted(fuse_heat[rack], ratio, keep)
         fuse_heat[rack] = heat
         if fuse_blown[rack] == 0:
             if heat >= MELTS_AT:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from packs.pcs import ReferencePcs
+from packs.spec import CellFuseSpec, CidSpec
 
 SPREAD = {"spread__capacity": 0.01, "spread__resistance": 0.03, "spread__initial_soc": 0.01}
 PACKS = {  # racks by their modules, groups per module, cells per group
@@ -75,6 +76,27 @@ def test_compiled_steps_are_the_stages_bit_for_bit(plant, modules, groups, cells
         np.testing.assert_array_equal(mine, staged.state.snapshot()[name], err_msg=name)
     assert compiled.notices == staged.notices
     assert compiled.flows.worst[1] < 1e-12  # Kirchhoff's law, of the largest current of a step
+
+
+def test_cells_that_open_do_so_in_the_same_step_with_the_same_bits(plant) -> None:
+    """Fuses that shorts melt, CIDs that a small overcharge opens, in 245 cells, seven a group."""
+    size = {
+        "size__modules": (1,), "size__groups_per_module": 35, "size__cells_per_group": 7, **SPREAD,
+    }  # fmt: skip
+    devices = {
+        "cell_fuse": CellFuseSpec(rating_A=1.5, least_A=2.5, melting_A2s=20.0),
+        "cid": CidSpec(overcharge=0.518, temperature_K=301.15),
+    }
+    compiled, staged = plant(**size, **devices), plant(**size, **devices)
+    staged.compiled = None
+    drive(compiled, 300), drive(staged, 300)
+    for name, mine in compiled.state.snapshot().items():
+        np.testing.assert_array_equal(mine, staged.state.snapshot()[name], err_msg=name)
+    assert compiled.notices == staged.notices
+    codes = [notice.code for notice in compiled.notices]
+    assert codes.count("cell_fuse_blown") >= 3
+    assert codes.count("cid_opened_overcharge") >= 3
+    assert codes.count("cid_opened_temperature") >= 3
 
 
 def test_plug_ins_that_change_ours_go_stage_by_stage(plant, pcs_spec) -> None:

@@ -1,0 +1,48 @@
+"""What a plant tells of its own accord: welds, strings cut, cells whose state is no number."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from packs.overlay import CONTACTORS
+
+if TYPE_CHECKING:
+    from packs.plant import Plant
+
+TOLD = 2
+"""A weld that has been told."""
+
+
+def tell_welds(plant: Plant) -> None:
+    """Take note of contactors that welded and have not been told."""
+    view = plant.switch_view
+    for rack, k in zip(*np.nonzero(view.welded == 1), strict=True):
+        view.welded[rack, k] = TOLD
+        current_A = float(plant.network.switch_A[rack])
+        code = f"contactor_welded_{CONTACTORS[k]}"
+        plant.tell(code, "rack", int(rack), current_A, plant.spec.wiring.contactor_break_A)
+
+
+def tell_cuts(plant: Plant) -> None:
+    """Take note that a string was cut by a group in which no cell is connected, or is whole."""
+    racks, topology = plant.rack_arrays, plant.topology
+    for rack in np.flatnonzero(racks.n_open != plant.control.cut):
+        first, last = topology.rack_first_group[rack : rack + 2]
+        dead = plant.group_arrays.r_ohm[topology.group_slot[first:last]] == 0.0
+        group = int(first + np.argmax(dead)) if dead.any() else -1
+        scope = "group" if group >= 0 else "rack"
+        component = group if group >= 0 else int(rack)
+        plant.tell("string_cut", scope, component, float(racks.n_open[rack]), 0.0)
+        plant.control.cut[rack] = int(racks.n_open[rack])
+
+
+def tell_broken(plant: Plant) -> None:
+    """Take note of the first cell whose state is no number."""
+    at, cells = plant.topology.cell_slot, plant.cells
+    bad = np.flatnonzero(~np.isfinite(cells.emf_V[at]))  # its own; currents carry it on
+    if not bad.size:
+        bad = np.flatnonzero(~np.isfinite(cells.heat_W[at]))
+    plant.tell("not_finite", "cell", int(bad[0]) if bad.size else -1, math.nan, 0.0)
