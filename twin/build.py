@@ -15,6 +15,8 @@ from packs.overlay import declare_overlay
 from packs.plant import Plant
 from packs.sensors import Sensors
 from packs.spec import (
+    CellFuseSpec,
+    CidSpec,
     LayoutSpec,
     PackSpec,
     PcsSpec,
@@ -317,6 +319,10 @@ def pack_spec(scenario: Scenario) -> PackSpec:
             link_bleed_ohm=wiring.dc_link.bleed_resistance,
             insulation_ohm=HEALTHY_INSULATION_OHM,
         ),
+        cell_fuse=cell_fuse_spec(scenario),
+        cid=None
+        if cell.cid is None
+        else CidSpec(overcharge=cell.cid.overcharge, temperature_K=cell.cid.temperature),
         layout=LayoutSpec(columns=scenario.layout.columns, pitch_m=scenario.layout.pitch),
         thermal=ThermalSpec(
             neighbour_W_per_K=thermal.neighbour_conductance,
@@ -332,6 +338,18 @@ def pack_spec(scenario: Scenario) -> PackSpec:
         initial_temperature_K=cell.initial_temperature,
         table_refresh_s=cell.table_refresh,
         alert_step_s=scenario.alert_step,
+    )
+
+
+def cell_fuse_spec(scenario: Scenario) -> CellFuseSpec | None:
+    """Return the description of the fuse of one cell."""
+    fuse = scenario.wiring.cell_fuse
+    if fuse is None:
+        return None
+    return CellFuseSpec(
+        rating_A=fuse.rating,
+        least_A=fuse.least_melting_current,
+        melting_A2s=fuse.melting_i2t,
     )
 
 

@@ -99,7 +99,7 @@ def _change(
     """Return an engine of the changed scenario in the state of `engine`, and what to tell of it."""
     forked, snapshot = build(changed), engine.snapshot()
     missing = forked.missing(snapshot)
-    hard = [key for key in missing["plant"] if not key.startswith("faults.")]
+    hard = [key for key in missing["plant"] if not key.startswith(("faults.", "guards."))]
     if hard:
         message = f"changes what the state is made of ({', '.join(hard[:3])}); begin a new run"
         raise _refused("--set", "; ".join(overrides), message)

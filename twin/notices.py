@@ -22,6 +22,11 @@ TEXTS = {
     "contactor_welded_plus": "the plus contactor of {where} welded at {value:.0f} A",
     "string_cut": "no cell of {where} is connected: its string carries no current",
     "fuse_blown": "the fuse of {where} blew at {value:.0f} A (rated {limit:.0f} A)",
+    "cell_fuse_blown": "the fuse of {where} blew at {size:.1f} A (rated {limit:.3g} A){rest}",
+    "cid_opened_overcharge": "the interrupt device (CID) of {where} opened at {value:.1%} charge "
+    "(limit {limit:.1%}){rest}",
+    "cid_opened_temperature": "the interrupt device (CID) of {where} opened at {celsius:.1f} °C "
+    "(limit {limit_celsius:.1f} °C){rest}",
 }
 
 
@@ -30,6 +35,7 @@ GONE = {
     "string_cut": "the string of {where} is whole again",
 }
 """Texts of notices whose value 0 says that it is over."""
+CELSIUS_K = 273.15
 GRAVE = ("fuse_blown", "string_cut")
 
 
@@ -59,5 +65,21 @@ def event_of(topology: Topology, notice: Notice) -> Event:
         component=where,
         value=notice.value,
         limit=notice.limit,
-        text=text.format(where=where, value=notice.value, limit=notice.limit),
+        text=text.format(
+            where=where,
+            value=notice.value,
+            limit=notice.limit,
+            size=abs(notice.value),
+            celsius=notice.value - CELSIUS_K,
+            limit_celsius=notice.limit - CELSIUS_K,
+            rest=_rest(topology.cells_per_group - 1),
+        ),
     )
+
+
+def _rest(others: int) -> str:
+    """Say what a cell that opened leaves its group to."""
+    if not others:
+        return "; no cell is in parallel to it"
+    carry = "its neighbour carries" if others == 1 else f"the {others} others of its group carry"
+    return f"; it stays off, and {carry} its current"

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from twin.pages.facts import gather
-from twin.pages.key_moments import Moment, key_moment
+from twin.pages.key_moments import key_moment
 from twin.pages.mechanism import mechanism
+from twin.pages.moments import Moment
 from twin.pages.report import write_report
 from twin.runfiles.results import open_run
 from twin.scenarios.load import parse_scenario

@@ -73,6 +73,14 @@ TROUBLE = {
         ],
         "fuse_blown",
     ),
+    "a cell fuse blows": (
+        [
+            "site.cells_per_group=5",
+            "wiring.cell_fuse={rating: 4 A, least_melting_current: 6 A, melting_i2t: 50 A^2*s}",
+            "faults.0.resistance=50 mohm",
+        ],
+        "cell_fuse_blown",
+    ),
     "colder than its tables": (["cell.initial_temperature=-25 degC"], "table_range"),
 }
 

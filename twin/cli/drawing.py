@@ -98,6 +98,8 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
     yield "neighbours", ", ".join(several) + f"; {conductance}"
     yield "heat paths", _heat_paths(scenario)
     yield "wiring", _wiring(scenario.wiring)
+    if scenario.wiring.cell_fuse or scenario.cell.cid:
+        yield "in each cell", _devices(scenario)
     yield "PCS", f"{scenario.pcs.use}, {scenario.pcs.rated_power / 1000.0:g} kW"
     yield (
         "controllers",
@@ -132,6 +134,15 @@ def _wiring(wiring: Any) -> str:
         f"{1e3 * wiring.link_resistance:g} mΩ, rack {1e3 * wiring.rack_resistance:g} mΩ, fuse "
         f"{wiring.fuse.rating:g} A, balancing {wiring.bleed_resistance:g} Ω"
     )
+
+
+def _devices(scenario: Scenario) -> str:
+    fuse, cid = scenario.wiring.cell_fuse, scenario.cell.cid
+    found = [] if fuse is None else [f"fuse {fuse.rating:g} A"]
+    if cid is not None:
+        limits = f"{cid.overcharge:.0%} charge or {cid.temperature - 273.15:.4g} °C"
+        found.append(f"interrupt device, opens at {limits}")
+    return ", ".join(found)
 
 
 def _heat_paths(scenario: Scenario) -> str:

@@ -2,7 +2,8 @@
 
 report      the page                       facts      reads the run once
 verdicts    alarms against the answer key  wording    sentences       tables   tables
-mechanism   what happened, close up: key_moments chooses, switch_rows draws the switches
+mechanism   what happened, close up: key_moments chooses (moments, cell_moments), switch_rows draws
+            the switches
 timeline, lanes  the main figure           cell_map   the pack at its worst moment
 plots       style and overview; the one place of matplotlib    pack_drawing   before a run
 verdict_table  alarms beside the answer key                    output         whole files or none

@@ -7,72 +7,24 @@ A story is told when the events, the answer key or the currents hold it; of seve
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.pages import plots
+from twin.pages.cell_moments import cell_fault, opened
 from twin.pages.facts import Facts
-from twin.pages.verdicts import Place, Verdict, has, index_of, long_place, parse_place
+from twin.pages.moments import AFTER_S, BEFORE_S, Moment, cause_of, of_fault, told, zoom
+from twin.pages.verdicts import has, long_place, parse_place
 from twin.pages.wording import clock, span, what_of
-from twin.runfiles.layout import Event
 
-OF_CELLS = ("internal_short", "joint_resistance", "open_cell")
-"""Faults of one cell that its neighbours in the group answer for."""
 OF_RACKS = ("external_short", "fuse_open", "contactor_stuck", "link_resistance")
 """Faults that show in the currents and voltages of the racks."""
-BEFORE_S, AFTER_S = 20.0, 60.0
-"""Shown around the coming of a fault [s]; assumed."""
-JUDGED_S = 60.0
-"""Shares of current are taken over this long before and after a fault [s]; assumed."""
 CIRCULATES = 0.05
 """Part of the largest rack current above which a current between racks is told; assumed."""
 LEAST_A = 0.5
 """And it is at least this large [A]; assumed."""
 ENDED = 0.02
 """A current below this part of that of a weld has ended; assumed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """What the figure shows.
-
-    Attributes
-    ----------
-    kind : str
-        The story: weld, fuse, precharge, cell, joining or fault.
-    sentence : str
-        What happened, with numbers.
-    start_s, end_s : float
-        The zoom [s].
-    marks : tuple of float
-        Times to mark in every panel [s].
-    place : dict
-        Of what the figure is about.
-    cells, cell : tuple of int, int
-        The cells of the faulty one's group, and itself; none and -1 for stories of racks.
-    fault_s, fault_end_s, fault_name : float or None, float, str
-        The injected fault.
-    """
-
-    kind: str
-    sentence: str
-    start_s: float
-    end_s: float
-    marks: tuple[float, ...] = ()
-    place: Place
-    cells: tuple[int, ...] = ()
-    cell: int = -1
-    fault_s: float | None = None
-    fault_end_s: float = np.inf
-    fault_name: str = ""
-
-    @property
-    def divisor(self) -> float:
-        """Seconds per unit of the time axis."""
-        return plots.time_unit(self.end_s - self.start_s)[0]
 
 
 def key_moment(facts: Facts) -> Moment | None:
@@ -86,40 +38,6 @@ def key_moment(facts: Facts) -> Moment | None:
     return None
 
 
-def _zoom(facts: Facts, start_s: float, end_s: float) -> dict[str, Any]:
-    """Return a window inside the run, at least ten rows wide."""
-    least_s = 10.0 * (facts.end_s - facts.start_s) / facts.run.rows
-    extra_s = max(least_s - (end_s - start_s), 0.0)
-    low = max(start_s - 0.3 * extra_s, facts.start_s)
-    return {"start_s": low, "end_s": min(end_s + 0.7 * extra_s, facts.end_s)}
-
-
-def _cause(facts: Facts, place: Place, before_s: float) -> Verdict | None:
-    """Return the last fault that came before a time, at a place or at the site."""
-    came = [
-        v
-        for v in facts.verdicts
-        if v.start_s is not None
-        and v.start_s <= before_s
-        and v.place.get("rack", place.get("rack")) == place.get("rack")
-    ]
-    return max(came, key=lambda v: v.start_s or 0.0, default=None)
-
-
-def _of_fault(verdict: Verdict | None) -> dict[str, Any]:
-    if verdict is None:
-        return {}
-    end_s = np.inf if verdict.end_s is None else verdict.end_s
-    name = verdict.fault.name
-    return {"fault_s": verdict.start_s, "fault_end_s": end_s, "fault_name": name}
-
-
-def _told(facts: Facts, code: str) -> list[Event]:
-    """Return what the plant or the BMS told under a code."""
-    found = [e for e in facts.run.events if e.code.startswith(code) and e.transition == "came"]
-    return [e for e in found if parse_place(e.component).get("rack") is not None]
-
-
 def _current_A(facts: Facts, rack: int) -> NDArray[np.float64]:
     return facts.run.channel("truth/rack_current_A")[:, rack].astype(np.float64)
 
@@ -128,7 +46,7 @@ def _current_A(facts: Facts, rack: int) -> NDArray[np.float64]:
 
 
 def _weld(facts: Facts) -> Moment | None:
-    welds = [e for e in _told(facts, "contactor_welded_") if e.source == "plant"]
+    welds = [e for e in told(facts, "contactor_welded_") if e.source == "plant"]
     if not welds:
         return None
     first = welds[0]
@@ -136,7 +54,7 @@ def _weld(facts: Facts) -> Moment | None:
     names = [e.code.rpartition("_")[2] for e in welds if e.component == first.component]
     weld_s, current_A = first.time_s, _current_A(facts, place["rack"])
     later = (facts.time_s > weld_s) & (np.abs(current_A) < ENDED * abs(first.value))
-    fuses = [e for e in _told(facts, "fuse_blown") if e.source == "plant"]
+    fuses = [e for e in told(facts, "fuse_blown") if e.source == "plant"]
     fuses = [e for e in fuses if e.component == first.component and e.time_s >= weld_s]
     end_s = float(facts.time_s[later][0]) if later.any() else facts.end_s
     how = "it ended" if later.any() else "the end of the run"
@@ -144,7 +62,7 @@ def _weld(facts: Facts) -> Moment | None:
         end_s, how = fuses[0].time_s, f"the fuse cleared {abs(fuses[0].value):.0f} A"
     listed = " and ".join(names)
     many = "s" if len(names) > 1 else ""
-    cause = _cause(facts, place, weld_s)
+    cause = cause_of(facts, place, weld_s)
     start_s = weld_s if cause is None or cause.start_s is None else cause.start_s
     start_s = max(start_s, weld_s - BEFORE_S)
     wide_s = max(end_s - start_s, 1.0)
@@ -154,18 +72,18 @@ def _weld(facts: Facts) -> Moment | None:
         f"{abs(first.value):.0f} A; the current flowed on for {span(end_s - weld_s)}, until {how}.",
         marks=(weld_s, end_s),
         place=place,
-        **_of_fault(cause),
-        **_zoom(facts, start_s - 0.08 * wide_s, end_s + 0.15 * wide_s),
+        **of_fault(cause),
+        **zoom(facts, start_s - 0.08 * wide_s, end_s + 0.15 * wide_s),
     )
 
 
 def _fuse(facts: Facts) -> Moment | None:
-    blown = [e for e in _told(facts, "fuse_blown") if e.source == "plant"]
+    blown = [e for e in told(facts, "fuse_blown") if e.source == "plant"]
     if not blown:
         return None
     event = blown[0]
     place = parse_place(event.component)
-    cause = _cause(facts, place, event.time_s)
+    cause = cause_of(facts, place, event.time_s)
     said = f"The fuse of {event.component} cleared {abs(event.value):.0f} A"
     start_s = event.time_s - 1.0
     if cause is not None and cause.start_s is not None and not cause.was_there:
@@ -178,13 +96,13 @@ def _fuse(facts: Facts) -> Moment | None:
         sentence=f"{said}.",
         marks=(event.time_s,),
         place=place,
-        **_of_fault(cause),
-        **_zoom(facts, start_s - 0.6 * wide_s, event.time_s + 1.2 * wide_s),
+        **of_fault(cause),
+        **zoom(facts, start_s - 0.6 * wide_s, event.time_s + 1.2 * wide_s),
     )
 
 
 def _precharge(facts: Facts) -> Moment | None:
-    failed = [e for e in _told(facts, "precharge_failed") if e.source == "bms"]
+    failed = [e for e in told(facts, "precharge_failed") if e.source == "bms"]
     if not failed or not has(facts.run, "truth/contactors", "truth/bus_voltage_V"):
         return None
     event = failed[0]
@@ -207,88 +125,8 @@ def _precharge(facts: Facts) -> Moment | None:
         f"{rack_V:.1f} V.",
         marks=(event.time_s,),
         place=place,
-        **_of_fault(_cause(facts, place, event.time_s)),
-        **_zoom(facts, start_s - 0.05 * wide_s, event.time_s + 0.2 * wide_s),
-    )
-
-
-def _cell(facts: Facts) -> Moment | None:
-    run = facts.run
-    came = [v for v in facts.verdicts if v.fault.kind in OF_CELLS and v.start_s is not None]
-    if not came or facts.group_of_cell is None or not has(run, "truth/cell_current_A"):
-        return None
-    verdict = came[0]
-    cell = index_of(run, "cell", verdict.place)
-    if cell is None or verdict.start_s is None:
-        return None
-    cells = np.flatnonzero(facts.group_of_cell == facts.group_of_cell[cell])
-    if len(cells) < 2:
-        return None
-    start_s = verdict.start_s
-    window = (facts.time_s >= start_s - JUDGED_S) & (facts.time_s <= start_s + JUDGED_S)
-    rows = np.flatnonzero(window)
-    first, last = int(rows[0]), int(rows[-1]) + 1
-    current_A = run.channel("truth/cell_current_A", first, last)[:, cells].astype(np.float64)
-    rack_A = run.channel("truth/rack_current_A", first, last)[:, verdict.place["rack"]]
-    after = facts.time_s[first:last] > start_s
-    own = int(np.flatnonzero(cells == cell)[0])
-    tell = _short_story if verdict.fault.kind == "internal_short" else _share_story
-    return Moment(
-        kind="cell",
-        sentence=tell(verdict, current_A, rack_A.astype(np.float64), after, own),
-        place=verdict.place,
-        cells=tuple(int(c) for c in cells),
-        cell=cell,
-        **_of_fault(verdict),
-        **_zoom(facts, start_s - BEFORE_S, start_s + AFTER_S),
-    )
-
-
-def _name_of_cell(place: Place) -> str:
-    group = long_place({k: v for k, v in place.items() if k != "cell"})
-    return f"cell {place['cell'] + 1} of {group}"
-
-
-def _short_story(
-    verdict: Verdict,
-    current_A: NDArray[np.float64],
-    rack_A: NDArray[np.float64],
-    after: NDArray[np.bool_],
-    own: int,
-) -> str:
-    n = current_A.shape[1]
-    extra_A = (current_A - rack_A[:, None] / n)[after].mean(axis=0)
-    others_A = float(np.delete(extra_A, own).mean())
-    who = "the other cell of its group feeds" if n == 2 else f"each of the other {n - 1} feeds"
-    return (
-        f"The {what_of(verdict)} in {_name_of_cell(verdict.place)} draws "
-        f"{extra_A.sum():.2f} A, over the first {span(JUDGED_S)}: {extra_A[own]:.2f} A from the "
-        f"cell itself, and {who} it with {others_A:.2f} A through the busbar."
-    )
-
-
-def _share_story(
-    verdict: Verdict,
-    current_A: NDArray[np.float64],
-    rack_A: NDArray[np.float64],
-    after: NDArray[np.bool_],
-    own: int,
-) -> str:
-    def shares(at: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return the part of the rack's current in each cell, by least squares."""
-        i = rack_A[at]
-        return 100.0 * (i @ current_A[at]) / max(float(i @ i), 1e-12)
-
-    size, n = what_of(verdict).removeprefix("joint resistance of "), current_A.shape[1]
-    how = "cut off" if verdict.fault.kind == "open_cell" else f"behind a joint of {size}"
-    name = _name_of_cell(verdict.place)
-    now = shares(after)
-    others = float(np.delete(now, own).mean())
-    was = f" from {shares(~after)[own]:.0f}" if (~after).sum() > 1 and rack_A[~after].any() else ""
-    who = "the other cell carries" if n == 2 else f"the other {n - 1} carry"
-    return (
-        f"{name[0].upper()}{name[1:]} is {how}: its share of the current falls{was} "
-        f"to {now[own]:.0f} %, and {who} {others:.0f} %{'' if n == 2 else ' each'}."
+        **of_fault(cause_of(facts, place, event.time_s)),
+        **zoom(facts, start_s - 0.05 * wide_s, event.time_s + 0.2 * wide_s),
     )
 
 
@@ -331,7 +169,7 @@ def _joining(facts: Facts) -> Moment | None:
         else f"{said[0].upper()}{said[1:]}.",
         marks=tuple(times),
         place={},
-        **_zoom(facts, times[0] - wide_s, times[-1] + max(wide_s, AFTER_S)),
+        **zoom(facts, times[0] - wide_s, times[-1] + max(wide_s, AFTER_S)),
     )
 
 
@@ -359,8 +197,8 @@ def _fault(facts: Facts) -> Moment | None:
         sentence=f"At {clock(start_s)} the {what_of(verdict)} came ({where}): the current of rack "
         f"{rack + 1} went from {current_A[0]:.1f} A to {current_A[-1]:.1f} A.",
         place=verdict.place,
-        **_of_fault(verdict),
-        **_zoom(facts, start_s - BEFORE_S, start_s + AFTER_S),
+        **of_fault(verdict),
+        **zoom(facts, start_s - BEFORE_S, start_s + AFTER_S),
     )
 
 
@@ -368,7 +206,8 @@ STORIES: tuple[Callable[[Facts], Moment | None], ...] = (
     _weld,
     _fuse,
     _precharge,
-    _cell,
+    opened,
+    cell_fault,
     _joining,
     _fault,
 )

@@ -1,13 +1,14 @@
 """The figure of a report that zooms in on what happened: at most three panels on one time axis.
 
-`key_moment` reads the run's events, its answer key and its currents, and chooses one of five
-stories; where nothing happened there is none, and no figure. Each story says in one sentence what
-the figure shows, from when to when, and with which panels.
+`key_moment` reads the run's events, its answer key and its currents, and chooses one of
+seven stories; where nothing happened there is none, and no figure. Each story says in one sentence
+what the figure shows, from when to when, and with which panels.
 
     weld        contactors that welded          rack currents, voltages, switches
     fuse        a fuse that blew                the same
     precharge   a rack that could not           the same
-    cell        a fault in a parallel group     currents of the group's cells, of the rack
+    opened      a cell its fuse or CID opened   currents of the group's cells, of the rack
+    cell        a fault in a parallel group     the same
     joining     currents between the racks      rack currents, voltages, switches
 """
 
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 
 from twin.pages import plots
 from twin.pages.facts import Facts
-from twin.pages.key_moments import Moment, key_moment
+from twin.pages.key_moments import key_moment
+from twin.pages.moments import Moment
 from twin.pages.plots import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RULE, SKY, VERMILION
 from twin.pages.switch_rows import ROW_IN, SwitchRow, draw_switches, switch_rows
 from twin.pages.verdicts import has, short_place
@@ -202,7 +204,8 @@ def _cell_currents(axes: Axes, facts: Facts, moment: Moment, rows: slice) -> Non
         many = "the other cell" if len(healthy) == 1 else f"the other {len(healthy)} cells"
         label = many if cell == healthy[0] else None
         _line(axes, facts, rows, moment, current_A[:, cell], color=BLUE, lw=1.0, label=label)
-    name = f"cell {moment.place['cell'] + 1}, the faulty one"
+    which = "which opened" if moment.kind == "opened" else "the faulty one"
+    name = f"cell {moment.place['cell'] + 1}, {which}"
     _line(axes, facts, rows, moment, current_A[:, moment.cell], color=VERMILION, lw=1.6, label=name)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.pages.facts import Facts
-from twin.pages.key_moments import Moment
+from twin.pages.moments import Moment
 from twin.pages.plots import BAND, BLUE, INK, ORANGE, VERMILION
 from twin.pages.verdicts import has
 

@@ -65,7 +65,7 @@ def inconsistencies(parts: Parts) -> list[Inconsistency]:
     """
     checks: tuple[Callable[[Parts], Iterator[Inconsistency]], ...] = (
         _clock, _periods, _delays, _sensor_delays, _scan, _thermistors, _bms_period, _spread,
-        _unequal_racks, _fuse, _layout, _pcs_voltage, _demand, _fault_names, _fault_times,
+        _unequal_racks, _fuses, _cid, _layout, _pcs_voltage, _demand, _fault_names, _fault_times,
         _fault_places,
     )  # fmt: skip
     return [found for check in checks for found in check(parts)]
@@ -219,27 +219,35 @@ def _unequal_racks(parts: Parts) -> Iterator[Inconsistency]:
         seen.add(other.rack)
 
 
-def _fuse(parts: Parts) -> Iterator[Inconsistency]:
-    """A fuse must carry the PCS's rated power at the nominal voltage of the cells."""
+def _fuses(parts: Parts) -> Iterator[Inconsistency]:
+    """A fuse must carry its part of the PCS's rated power at the nominal voltage of the cells."""
     wiring, pcs, site = parts.get("wiring", "pcs", "site")
-    if wiring is None:
-        return
-    fuse = wiring.fuse
-    if fuse.least_melting_current < fuse.rating:
-        yield (
-            ("wiring", "fuse", "least_melting_current"),
-            f"{fuse.least_melting_current:g} A is below the rating of {fuse.rating:g} A, which the "
-            "fuse must carry for ever",
-        )
-    if pcs is None or site is None:
-        return
-    nominal_A = pcs.rated_power / (site.racks * site.groups_per_rack * GROUP_VOLTAGE_NOMINAL_V)
-    if fuse.rating < nominal_A:
-        yield (
-            ("wiring", "fuse", "rating"),
-            f"{fuse.rating:g} A is below the nominal current: {pcs.rated_power:g} W of the PCS "
-            f"is {nominal_A:.0f} A a rack at {GROUP_VOLTAGE_NOMINAL_V:g} V a group",
-        )
+    kinds = () if wiring is None else (("fuse", "rack"), ("cell_fuse", "cell"))
+    for key, owner in kinds:
+        fuse, path = getattr(wiring, key), ("wiring", key)
+        if fuse is not None and fuse.least_melting_current < fuse.rating:
+            yield (
+                (*path, "least_melting_current"),
+                f"{fuse.least_melting_current:g} A is below the rating of {fuse.rating:g} A, which "
+                "the fuse must carry for ever",
+            )
+        if fuse is None or pcs is None or site is None:
+            continue
+        parallel = site.racks * (site.cells_per_group if key == "cell_fuse" else 1)
+        nominal_A = pcs.rated_power / (parallel * site.groups_per_rack * GROUP_VOLTAGE_NOMINAL_V)
+        if fuse.rating < nominal_A:
+            yield (
+                (*path, "rating"),
+                f"{fuse.rating:g} A is below the nominal current: {pcs.rated_power:g} W of the PCS "
+                f"is {nominal_A:.3g} A a {owner} at {GROUP_VOLTAGE_NOMINAL_V:g} V a group",
+            )
+
+
+def _cid(parts: Parts) -> Iterator[Inconsistency]:
+    (cell,) = parts.get("cell")
+    if cell is not None and cell.cid and cell.cid.temperature <= cell.initial_temperature:
+        text = f"{cell.cid.temperature - 273.15:g} degC is not above cell.initial_temperature"
+        yield ("cell", "cid", "temperature"), f"{text}: every cell would open at once"
 
 
 def _layout(parts: Parts) -> Iterator[Inconsistency]:

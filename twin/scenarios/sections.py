@@ -2,7 +2,7 @@
 
 Attributes carry the key names of the file and hold SI: seconds, kelvin, watts, and so on. Physics
 has no defaults: an absent key is an error. Only numerics, recording and options may be left out,
-and what `sensor_sections` names.
+devices of single cells that are not fitted, and what `sensor_sections` names.
 """
 
 from __future__ import annotations
@@ -92,8 +92,23 @@ class RackCells(Section):
     resistance: PositiveNumber = 1.0
 
 
+class InterruptDevice(Section):
+    """The CID of a cylindrical cell: opens it for good in overcharge and in heat.
+
+    It opens by pressure, which is not computed; these two limits stand for it.
+    """
+
+    overcharge: Annotated[float, Quantity(units.FRACTION, Bounds(gt=1.0, le=2.0))] = Field(
+        description="state of charge, above 1", examples=[1.15]
+    )
+    temperature: units.Kelvin = Field(examples=["120 degC"])
+
+
 class Cell(Section):
-    """The cell model, its parameters and the state it starts in; racks that differ."""
+    """The cell model, its parameters and the state it starts in; racks that differ.
+
+    `cid` may be left out: pouch and most prismatic cells have none.
+    """
 
     model: PlugIn = Field(examples=["ecm"])
     parameters: Name = Field(examples=["lg_m50"])
@@ -101,6 +116,7 @@ class Cell(Section):
     initial_soc: Fraction
     initial_temperature: units.Kelvin
     spread: CellSpread
+    cid: InterruptDevice | None = None
     racks: tuple[RackCells, ...] = ()
 
 
@@ -127,6 +143,10 @@ class Fuse(Section):
     melting_i2t: units.AmpereSquaredSeconds
 
 
+class CellFuse(Fuse):
+    """The wire bond or tab of each cell, where it is a fuse; its resistance is in the joint."""
+
+
 class DcLink(Section):
     """The capacitor of the PCS on the DC bus, and the resistor that discharges it."""
 
@@ -135,7 +155,7 @@ class DcLink(Section):
 
 
 class Wiring(Section):
-    """Every resistance between the cells and the DC bus, and the switchgear."""
+    """Every resistance between the cells and the DC bus, the switchgear, and fuses."""
 
     joint_resistance: units.OhmsOrZero
     link_resistance: units.OhmsOrZero
@@ -144,6 +164,7 @@ class Wiring(Section):
     contactor: Contactor
     precharge: Precharge
     fuse: Fuse
+    cell_fuse: CellFuse | None = None
     dc_link: DcLink
 
 
