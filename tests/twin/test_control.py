@@ -20,7 +20,13 @@ def small() -> Engine:
     return build(
         parse_scenario(
             example_path("ev_us06").read_text(encoding="utf-8"),
-            ["step=100 ms", "alert_step=50 ms", "site.modules_per_rack=1", "pcs.voltage_min=20 V"],
+            [
+                "step=100 ms",
+                "alert_step=50 ms",
+                "site.modules_per_rack=1",
+                "pcs.voltage_min=20 V",
+                "pcs.rated_power=2 kW",
+            ],
         )
     )
 
