@@ -108,6 +108,7 @@ def test_one_cell_and_many_racks_are_drawn(tmp_path: Path) -> None:
         sizes = (
             "layout.columns=1", f"site.racks={racks}", f"site.modules_per_rack={modules}",
             f"site.groups_per_module={groups}", f"site.cells_per_group={cells}",
+            "pcs.rated_power=200 W",
         )  # fmt: skip
         engine = build(parse_scenario(text, sizes, source="test", directory=tmp_path))
         assert show_pack(engine, tmp_path / f"{racks}.png").stat().st_size > 5_000
