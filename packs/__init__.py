@@ -8,7 +8,8 @@ rng          random numbers as a pure function of (seed, channel name, tick)
 spread       the scatter of capacity, resistance and initial charge between cells
 arrays       the arrays that compiled code works on; memory: what a plant declares, and its views
 network      single elements, racks and the bus: from cells' lines and a demand to currents
-groups       parallel cells, 32 groups side by side; currents: all of the site in one step
+groups       parallel cells, 32 groups side by side; ladder: cells along two rails
+currents     all currents of the site in one step
 switchgear   contactors that weld, precharge, fuses that melt, insulation
 cell_guards  fuses and interrupt devices of single cells
 pcs          the power conversion system: losses, limits, ramps

@@ -117,7 +117,8 @@ class Arena(NamedTuple):
 
     A call takes time for every array that it is given (0.1 us each, measured), more than a step of
     a small pack; so entry points take this, and open it. `at` and `int_at` hold begin and size of
-    each array, those of `CellArrays`, `GroupArrays`, `RackArrays`, `SiteArrays` in turn.
+    each array, those of `CellArrays`, `GroupArrays`, `RackArrays`, `SiteArrays` in turn, and of
+    `packs.ladder.LadderArrays`.
     """
 
     floats: Floats
@@ -128,12 +129,17 @@ class Arena(NamedTuple):
 
 
 class Wire(NamedTuple):
-    """Numbers of the wiring that never change: `p` cells per group, `n_blocks` blocks of groups."""
+    """Numbers of the wiring that never change: `p` cells per group, `n_blocks` blocks of groups.
+
+    `rail_ohm` is that of one segment of one rail, `rails` how they are taken off (`packs.ladder`).
+    """
 
     p: np.uint64
     n_blocks: np.uint64
     joint_ohm: float
     link_ohm: float
+    rail_ohm: float
+    rails: int
 
 
 @inlined

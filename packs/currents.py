@@ -21,15 +21,18 @@ from packs.groups import (
     close_groups,
     group_voltages,
     note_misses,
+    prepare_groups,
     reduce_cells,
     spread_cells,
 )
+from packs.ladder import NO_RAILS, open_ladder, prepare_ladders, reduce_ladders, spread_ladders
 from packs.network import (
     BLEED_W,
     EXTERNAL_W,
     JOINT_W,
     LARGEST_A,
     LINK_W,
+    RAIL_W,
     RESIDUAL_A,
     SHORT_W,
     reduce_rack,
@@ -69,10 +72,22 @@ def reduce_one_rack(rack, racks, rack_sums):
 
 
 @inlined
-def reduce_site(wire, cells, groups, racks, site):
+def prepare_wiring(wire, cells, groups, ladder):
+    """Write what follows from overlay and damage: `prepare_groups`, `prepare_ladders`."""
+    prepare_groups(wire, cells, groups)
+    if wire.rails != NO_RAILS:
+        prepare_ladders(wire, ladder)
+
+
+@inlined
+def reduce_site(wire, cells, groups, ladder, racks, site):
     """Reduce every rack to what the bus sees of it."""
-    for block in range(wire.n_blocks):
-        reduce_cells(block, wire, cells, groups)
+    if wire.rails == NO_RAILS:
+        for block in range(wire.n_blocks):
+            reduce_cells(block, wire, cells, groups)
+    else:
+        for block in range(wire.n_blocks):
+            reduce_ladders(block, wire, cells, groups, ladder)
     for rack in range(len(racks.emf_V)):
         for block in range(_U(racks.first_block[rack]), _U(racks.first_block[rack + 1])):
             close_groups(block, groups, site.rack_sums)
@@ -82,7 +97,10 @@ def reduce_site(wire, cells, groups, racks, site):
 @kernel
 def reduce_stage(wire, arena):
     """Reduce every rack to what the bus sees of it, as a stage of its own."""
-    reduce_site(wire, open_cells(arena), open_groups(arena), open_racks(arena), open_site(arena))
+    reduce_site(
+        wire, open_cells(arena), open_groups(arena), open_ladder(arena), open_racks(arena),
+        open_site(arena),
+    )  # fmt: skip
 
 
 @kernel
@@ -99,13 +117,13 @@ def bus_stage(kind, demand, companion_S, link_V, link_bleed_S, short_S, arena):
 def spread_stage(bus_short_S, wire, arena):
     """Give every cell its current and voltage, as a stage of its own."""
     spread_site(
-        bus_short_S, wire, open_cells(arena), open_groups(arena), open_racks(arena),
-        open_site(arena),
+        bus_short_S, wire, open_cells(arena), open_groups(arena), open_ladder(arena),
+        open_racks(arena), open_site(arena),
     )  # fmt: skip
 
 
 @inlined
-def spread_site(bus_short_S, wire, cells, groups, racks, site):
+def spread_site(bus_short_S, wire, cells, groups, ladder, racks, site):
     """Give every cell its current and voltage, and add up losses."""
     site.sums[:] = 0.0
     site.losses[:] = 0.0
@@ -113,8 +131,14 @@ def spread_site(bus_short_S, wire, cells, groups, racks, site):
         spread_rack(rack, site.bus[0], racks, site.losses)
         for block in range(_U(racks.first_block[rack]), _U(racks.first_block[rack + 1])):
             group_voltages(block, groups, racks.current_A[rack], racks.gap_V[rack], site.sums)
-    for block in range(wire.n_blocks):
-        spread_cells(block, wire, cells, groups, site.sums)
+    if wire.rails == NO_RAILS:
+        for block in range(wire.n_blocks):
+            spread_cells(block, wire, cells, groups, site.sums)
+    else:
+        ladder.rail_W[:] = 0.0
+        for block in range(wire.n_blocks):
+            spread_ladders(block, wire, cells, groups, ladder, site.sums)
+        site.losses[RAIL_W] = lane_sum(ladder.rail_W, _U(0))
     for block in range(wire.n_blocks):
         note_misses(block, groups, site.sums)
     close_sums(bus_short_S, site)

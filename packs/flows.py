@@ -10,8 +10,8 @@ from packs.groups import SPLIT, THROUGH_A, THROUGH_W, book_charge
 from packs.network import BUS_V, DEMAND_A, LARGEST_A, N_LOSSES, RESIDUAL_A
 
 WIRING_FLOWS = (
-    "short_J", "joint_J", "bleed_J", "busbar_J", "path_J", "external_J", "capacitor_J",
-    "link_bleed_J",
+    "short_J", "joint_J", "bleed_J", "busbar_J", "path_J", "external_J", "rail_J",
+    "capacitor_J", "link_bleed_J",
 )  # fmt: skip
 """What the wiring turns into heat: first the losses of `packs.network`, in their order."""
 FLOWS = (

@@ -23,6 +23,7 @@ from packs.cell_guards import guard_cells
 from packs.currents import reduce_site, spread_site
 from packs.flows import book
 from packs.groups import WIDTH
+from packs.ladder import open_ladder
 from packs.network import solve_bus
 from packs.pcs import move_pcs
 from packs.prepare import prepare
@@ -190,20 +191,20 @@ def advance_many(
     h = length / 1000.0
     n_blocks = wire.n_blocks * wire.p
     cells, groups = open_cells(arena), open_groups(arena)
-    racks, site = open_racks(arena), open_site(arena)
+    ladder, racks, site = open_ladder(arena), open_racks(arena), open_site(arena)
     lanes = arena.floats[ecm.first_lane : ecm.first_lane + ecm.n_lanes]
-    prepare(wire, settings, cells, groups, racks)
+    prepare(wire, settings, cells, groups, ladder, racks)
     for step in range(count):
         late = read_tables(tick, length, h, around, ecm, tables, lanes, cells, moving)
         why = RANGE if late else 0
         sweep_port(
             lanes, n_blocks, ecm.stride, ecm.n_rc, ecm.hysteresis_V, cells.emf_V, cells.r_ohm
         )
-        reduce_site(wire, cells, groups, racks, site)
+        reduce_site(wire, cells, groups, ladder, racks, site)
         link_V = site.bus[network.BUS_V]
         if supply(h, around, numbers, memory, racks, site) != network.SOLVED:
             return step, why | TROUBLE
-        spread_site(around.short_S[0], wire, cells, groups, racks, site)
+        spread_site(around.short_S[0], wire, cells, groups, ladder, racks, site)
         status = sweep_advance(
             lanes, n_blocks, ecm.stride, ecm.n_rc, h, ecm.hysteresis_V, ecm.hysteresis_rate,
             ecm.elastic_V, cells.current_A, cells.voltage_V, cells.heat_W, moving.sums,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from cell_models.contract import LANES
-from packs.arrays import Arena, CellArrays, GroupArrays, RackArrays, SiteArrays
+from packs.arrays import Arena, CellArrays, GroupArrays, RackArrays, SiteArrays, Wire
 from packs.flows import FLOWS
 from packs.groups import N_RACK_SUMS, N_SUMS
+from packs.ladder import NO_RAILS, OPPOSITE_ENDS, SAME_END, declare_ladders, ladder_arrays
 from packs.network import N_BUS, N_LOSSES
-from packs.spec import PackSpec
+from packs.spec import PackSpec, WiringSpec
 from packs.state import Schema, State
 from packs.topology import Topology
 
@@ -63,6 +64,8 @@ def declare_plant(schema: Schema, topology: Topology, spec: PackSpec, buffer_siz
     sizes = {"limits": 4, "losses": N_LOSSES, "sums": N_SUMS * LANES, "heat_J": 2, "air_W": LANES}
     for name, size in {**sizes, "rack_sums": N_RACK_SUMS * LANES}.items():
         schema.scratch("of_site", name, size)
+    has_rails = spec.wiring.rail is not None
+    declare_ladders(schema, *((*slots, *groups) if has_rails else (0, 0)))
     for name, size in (
         ("first_group", topology.n_racks + 1), ("first_block", topology.n_racks + 1),
         ("fuse_closed", topology.n_racks), ("switch_closed", topology.n_racks),
@@ -80,6 +83,19 @@ SCRATCH_OF_RACKS = (
     "emf_V", "r_ohm", "n_open", "fuse_ohm", "contactor_ohm", "short_S", "string_S", "string_A",
     "bus_S", "bus_A", "node_V", "gap_V", "flow_W_per_K",
 )  # fmt: skip
+
+
+def wire_of(spec: WiringSpec, topology: Topology) -> Wire:
+    """Return the numbers of the wiring."""
+    rail = spec.rail
+    taken_off = NO_RAILS
+    if rail is not None:
+        taken_off = OPPOSITE_ENDS if rail.opposite_ends else SAME_END
+    return Wire(
+        p=np.uint64(topology.cells_per_group), n_blocks=np.uint64(topology.n_blocks),
+        joint_ohm=spec.joint_ohm, link_ohm=spec.link_ohm,
+        rail_ohm=0.0 if rail is None else rail.segment_ohm, rails=taken_off,
+    )  # fmt: skip
 
 
 def arrays(
@@ -129,8 +145,8 @@ def arena(state: State, parts: tuple[CellArrays, GroupArrays, RackArrays, SiteAr
     """Return the arena of a plant's arrays."""
     at: list[int] = []
     int_at: list[int] = []
-    near = parts[-1].near
-    for array in (array for part in parts for array in part if array is not near):
+    near, everything = parts[-1].near, (*parts, ladder_arrays(state))
+    for array in (array for part in everything for array in part if array is not near):
         is_float = array.dtype == np.float64
         home = state.float_arena if is_float else state.int_arena
         begin = (array.ctypes.data - home.ctypes.data) // home.itemsize

@@ -30,8 +30,8 @@ BUS_V, DEMAND_A, LINK_A, RESIDUAL_A, LARGEST_A, BINDING = 0, 1, 2, 3, 4, 5
 Kirchhoff's current law, the largest current of a branch (both [A]), the limit that binds."""
 N_BUS = 6
 
-SHORT_W, JOINT_W, BLEED_W, LINK_W, PATH_W, EXTERNAL_W = 0, 1, 2, 3, 4, 5
-N_LOSSES = 6
+SHORT_W, JOINT_W, BLEED_W, LINK_W, PATH_W, EXTERNAL_W, RAIL_W = 0, 1, 2, 3, 4, 5, 6
+N_LOSSES = 7
 """Where the wiring turns power into heat: `losses`."""
 
 

@@ -14,12 +14,11 @@ import numpy as np
 from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH, CellModel
 from cell_models.jit import bound
 from packs import network, pcs
-from packs.arrays import Wire
 from packs.cell_guards import CellGuards, declare_guards
 from packs.compiled import compiled_way
 from packs.currents import bus_stage, reduce_stage, spread_stage
 from packs.flows import book_stage
-from packs.memory import arena, arrays, declare_plant
+from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.notice import Notice
 from packs.prepare import prepare_stage, settings_of, switch_stage
 from packs.spec import PackSpec
@@ -74,12 +73,7 @@ class Plant:
         self._seed = seed
         self.notices: list[Notice] = []
         self._now = 0
-        self.wire = Wire(
-            p=np.uint64(topology.cells_per_group),
-            n_blocks=np.uint64(topology.n_blocks),
-            joint_ohm=spec.wiring.joint_ohm,
-            link_ohm=spec.wiring.link_ohm,
-        )
+        self.wire = wire_of(spec.wiring, topology)
         self.paths = heat_paths(spec.thermal)
         self.spare = np.flatnonzero(topology.cell_used == 0.0)
         self.refresh_ticks = round(spec.table_refresh_s * 1000.0)

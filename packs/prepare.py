@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from cell_models.jit import inlined, kernel
 from packs.arrays import open_cells, open_groups, open_racks
-from packs.groups import prepare_groups
+from packs.currents import prepare_wiring
+from packs.ladder import open_ladder
 from packs.spec import PackSpec
 from packs.switchgear import rack_paths, tell_feedback
 
@@ -74,9 +75,9 @@ def prepare_racks(s, racks):
 
 
 @inlined
-def prepare(wire, settings, cells, groups, racks):
-    """Write everything that follows; the arrays of cells, groups and racks are written."""
-    prepare_groups(wire, cells, groups)
+def prepare(wire, settings, cells, groups, ladder, racks):
+    """Write everything that follows; the arrays of cells, groups, ladders, racks are written."""
+    prepare_wiring(wire, cells, groups, ladder)
     prepare_racks(settings, racks)
     for k in range(len(groups.bleed_S)):
         groups.bleed_S[k] = settings.bleed[k] * settings.bleed_S
@@ -87,7 +88,10 @@ def prepare(wire, settings, cells, groups, racks):
 @kernel
 def prepare_stage(wire, settings, arena):
     """Write everything that follows, as a stage of its own (`prepare`)."""
-    prepare(wire, settings, open_cells(arena), open_groups(arena), open_racks(arena))
+    prepare(
+        wire, settings, open_cells(arena), open_groups(arena), open_ladder(arena),
+        open_racks(arena),
+    )  # fmt: skip
 
 
 @kernel

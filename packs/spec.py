@@ -38,6 +38,22 @@ class RackSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RailSpec:
+    """The two rails along the cells of a group.
+
+    Attributes
+    ----------
+    segment_ohm : float
+        One rail between two neighbouring cells [ohm].
+    opposite_ends : bool
+        The plus terminal of the group is at its last cell, not at the first as the minus terminal.
+    """
+
+    segment_ohm: float
+    opposite_ends: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WiringSpec:
     """Everything that carries current between the cells and the DC bus.
 
@@ -62,6 +78,8 @@ class WiringSpec:
         DC link capacitor and the resistor across it.
     insulation_ohm : float
         Each rack to ground [ohm].
+    rail : RailSpec or None
+        None where all cells of a group hang on one node.
     """
 
     joint_ohm: float
@@ -79,6 +97,7 @@ class WiringSpec:
     link_capacitance_F: float
     link_bleed_ohm: float
     insulation_ohm: float
+    rail: RailSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

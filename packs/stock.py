@@ -34,10 +34,10 @@ AT_SUMS = len(STORED)
 AT_FLOWS = AT_SUMS + len(SUMS)
 AT_REST = AT_FLOWS + len(FLOWS)
 """Where each part of `TERMS` begins."""
-SHORT, JOINT, BUSBAR, DC, AC, LOSS, COOLANT, AIR = (
+SHORT, JOINT, BUSBAR, RAIL, DC, AC, LOSS, COOLANT, AIR = (
     FLOWS.index(f"{name}_J")
     for name in (
-        "short", "joint", "busbar", "pcs_dc", "pcs_ac", "pcs_loss", "coolant", "air"
+        "short", "joint", "busbar", "rail", "pcs_dc", "pcs_ac", "pcs_loss", "coolant", "air"
     )
 )  # fmt: skip
 
@@ -138,7 +138,7 @@ def strike_balance(
     cells = chemical_J + heat_J + terminal_J
     net = terminal_J - (wiring + wiring_low) - (link_J - start[2])
     converter = flow[DC] - flow[AC] - flow[LOSS]
-    warmed = heat_J + flow[SHORT] + flow[JOINT] + flow[BUSBAR]
+    warmed = heat_J + flow[SHORT] + flow[JOINT] + flow[BUSBAR] + flow[RAIL]
     thermal = thermal_J - (warmed - flow[COOLANT] - flow[AIR])
     residual = abs(cells) + abs(net) + abs(converter) + abs(thermal)
     moved, missed = charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As)

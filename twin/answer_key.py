@@ -14,6 +14,7 @@ LEVELS = ("rack", "module", "group", "cell")
 SIZES = {
     "internal_short": ("resistance", "ohm"),
     "joint_resistance": ("resistance", "ohm"),
+    "rail_resistance": ("resistance", "ohm"),
     "link_resistance": ("resistance", "ohm"),
     "external_short": ("resistance", "ohm"),
     "insulation_leak": ("resistance", "ohm"),
@@ -71,6 +72,8 @@ def _target(fault: Any) -> str:
         return f"{fault.contactor} stuck {fault.position}"
     if fault.kind == "contactor_feedback":
         return f"{fault.contactor} tells {fault.tells}"
+    if fault.kind == "rail_resistance":
+        return f"{fault.rail} rail, to the next cell"
     if fault.kind == "insulation_leak":
         return f"{fault.pole} to ground"
     if fault.kind == "message_loss":

@@ -21,6 +21,7 @@ from packs.spec import (
     PackSpec,
     PcsSpec,
     RackSpec,
+    RailSpec,
     SizeSpec,
     SpreadSpec,
     ThermalSpec,
@@ -40,6 +41,7 @@ from twin.scenarios.environment import build_environment
 from twin.scenarios.load import load_scenario, problem_in
 from twin.scenarios.problems import Problem, ScenarioError, plain_message
 from twin.scenarios.scenario import Scenario
+from twin.scenarios.sections import Rail
 from twin.scenarios.units import ticks
 from twin.sensor_faults import extra_delay
 from twin.sensor_sheets import sensors_spec
@@ -278,6 +280,14 @@ def clock(scenario: Scenario, sensor_ticks: int) -> Clock:
     )
 
 
+def _rail_spec(rail: Rail | None) -> RailSpec | None:
+    if rail is None:
+        return None
+    return RailSpec(
+        segment_ohm=rail.resistance, opposite_ends=rail.take_off == "opposite_ends"
+    )  # fmt: skip
+
+
 def pack_spec(scenario: Scenario) -> PackSpec:
     """Return the description of the plant."""
     site, cell, wiring, thermal = scenario.site, scenario.cell, scenario.wiring, scenario.thermal
@@ -318,6 +328,7 @@ def pack_spec(scenario: Scenario) -> PackSpec:
             link_capacitance_F=wiring.dc_link.capacitance,
             link_bleed_ohm=wiring.dc_link.bleed_resistance,
             insulation_ohm=HEALTHY_INSULATION_OHM,
+            rail=_rail_spec(wiring.rail),
         ),
         cell_fuse=cell_fuse_spec(scenario),
         cid=None

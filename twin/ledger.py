@@ -3,7 +3,7 @@
 Four balances, each from stored terms computed from *states* and from flows summed as the run goes:
 
     cells     what the cells lost = their heat + their terminal energy
-    network   terminal energy = short + joints + bleed + busbars + paths + link + PCS, DC side
+    network   terminal energy = shorts + joints, rails, busbars, paths + bleed + link + PCS, DC side
     pcs       DC side = AC side + loss
     thermal   what temperatures gained = heat in - coolant - air
 

@@ -19,6 +19,7 @@ from twin.scenarios.plant_fault_sections import (
     JointResistance,
     LinkResistance,
     OpenCell,
+    RailResistance,
 )
 from twin.scenarios.sections import Site
 
@@ -29,9 +30,9 @@ Write = Callable[[Any], None]
 def plant_writer(fault: Any, site: Site, wiring: WiringSpec, topology: Topology) -> Write | None:
     """Return what a fault of the plant writes on the overlay, None for any other.
 
-    Shunts add up where several faults meet; a joint, a busbar or a switch takes the last one.
+    Shunts add up where several faults meet; a joint, rail, busbar or switch takes the last one.
     """
-    if isinstance(fault, InternalShort | JointResistance | OpenCell):
+    if isinstance(fault, InternalShort | JointResistance | OpenCell | RailResistance):
         cell = int(topology.cell_slot[fault.at.cell_index(site)])
         return _on_cell(fault, cell, wiring)
     if isinstance(fault, LinkResistance):
@@ -51,6 +52,9 @@ def _on_cell(fault: Any, cell: int, wiring: WiringSpec) -> Write:
         return _add("cell_short_S", cell, 1.0 / fault.resistance)
     if isinstance(fault, JointResistance):
         return _set("joint_extra_ohm", cell, fault.resistance - wiring.joint_ohm)
+    if isinstance(fault, RailResistance) and wiring.rail is not None:
+        extra_ohm = fault.resistance - wiring.rail.segment_ohm
+        return _set(f"rail_{fault.rail}_extra_ohm", cell, extra_ohm)
     return _set("cell_open", cell, 1.0)
 
 

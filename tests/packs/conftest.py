@@ -13,10 +13,9 @@ import pytest
 from cell_models.ecm_model import EcmModel
 from cell_models.ecm_params import EcmParams, load_ecm_params
 from packs import network
-from packs.arrays import Wire
-from packs.currents import bus_stage, reduce_stage, spread_stage
-from packs.groups import prepare_groups
-from packs.memory import arena, arrays, declare_plant
+from packs.currents import bus_stage, prepare_wiring, reduce_stage, spread_stage
+from packs.ladder import open_ladder
+from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.overlay import declare_overlay
 from packs.pcs import ReferencePcs
 from packs.plant import Plant
@@ -25,6 +24,7 @@ from packs.spec import (
     LayoutSpec,
     PackSpec,
     PcsSpec,
+    RailSpec,
     SensorSpec,
     SensorsSpec,
     SizeSpec,
@@ -121,8 +121,9 @@ def make_plant(
 
 
 def make_arrays(
-    size: SizeSpec, *, joint_ohm: float = 0.0, link_ohm: float = 0.0, columns: int = 3
-) -> Any:
+    size: SizeSpec, *, joint_ohm: float = 0.0, link_ohm: float = 0.0,
+    rail: RailSpec | None = None, columns: int = 3,
+) -> Any:  # fmt: skip
     """Return the arrays of a plant without one: closed switches, and neither cells nor wires yet.
 
     Returns
@@ -131,21 +132,18 @@ def make_arrays(
         `top`, `wire`, `cells`, `groups`, `racks`, `site`, and the `arena` that stages take.
     """
     top = build_topology(size, replace(SPEC.layout, columns=columns))
+    wiring = replace(SPEC.wiring, joint_ohm=joint_ohm, link_ohm=link_ohm, rail=rail)
     schema = Schema()
-    declare_plant(schema, top, SPEC, 1)
+    declare_plant(schema, top, replace(SPEC, wiring=wiring), 1)
     declare_overlay(schema, top, 0)
     state = schema.build()
     parts = arrays(top, state, 1.0)
     cells, groups, racks, site = parts
     cells.is_broken[:] = 1.0 - top.cell_used
     racks.fuse_closed[:] = racks.switch_closed[:] = 1
-    wire = Wire(
-        p=np.uint64(size.cells_per_group), n_blocks=np.uint64(top.n_blocks), joint_ohm=joint_ohm,
-        link_ohm=link_ohm,
-    )  # fmt: skip
     return SimpleNamespace(
-        top=top, wire=wire, cells=cells, groups=groups, racks=racks, site=site,
-        arena=arena(state, parts), state=state,
+        top=top, wire=wire_of(wiring, top), cells=cells, groups=groups, racks=racks, site=site,
+        arena=arena(state, parts), state=state, over=state.view("overlay"),
     )  # fmt: skip
 
 
@@ -154,10 +152,10 @@ class NetworkSite:
 
     def __init__(
         self, modules: tuple[int, ...], groups: int, p: int, rng: np.random.Generator, *,
-        joint_ohm: float = 2e-4, link_ohm: float = 1e-4,
+        joint_ohm: float = 2e-4, link_ohm: float = 1e-4, rail: RailSpec | None = None,
     ) -> None:  # fmt: skip
         size = SizeSpec(modules=modules, groups_per_module=groups, cells_per_group=p)
-        a = self.arrays = make_arrays(size, joint_ohm=joint_ohm, link_ohm=link_ohm)
+        a = self.arrays = make_arrays(size, joint_ohm=joint_ohm, link_ohm=link_ohm, rail=rail)
         self.top, self.rng, self.bus_short_S = a.top, rng, 0.0
         self.companion_S, self.link_V, self.link_bleed_S = 0.0, 0.0, 1e-4
         a.cells.emf_V[a.top.cell_slot] = rng.uniform(3.0, 4.2, a.top.n_cells)
@@ -180,7 +178,7 @@ class NetworkSite:
     def solve(self, kind: int, demand: float) -> tuple[int, float, float]:
         """Solve; return (status, bus voltage, demand current)."""
         wire, arena, bus = self.arrays.wire, self.arrays.arena, self.arrays.site.bus
-        prepare_groups(wire, self.arrays.cells, self.arrays.groups)
+        prepare_wiring(wire, self.arrays.cells, self.arrays.groups, open_ladder(arena))
         reduce_stage(wire, arena)
         status = bus_stage(
             kind, float(demand), self.companion_S, self.link_V, self.link_bleed_S,

@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 
 from packs.pcs import ReferencePcs
-from packs.spec import CellFuseSpec, CidSpec
+from packs.spec import CellFuseSpec, CidSpec, RailSpec
 
 SPREAD = {"spread__capacity": 0.01, "spread__resistance": 0.03, "spread__initial_soc": 0.01}
-PACKS = {  # racks by their modules, groups per module, cells per group
-    "960 cells, one a group": ((32,), 30, 1),
-    "960 cells, two a group, unequal racks": ((9, 7), 30, 2),
-    "245 cells, seven a group": ((1,), 35, 7),
-}
+PACKS = {  # racks by their modules, groups per module, cells per group, rails
+    "960 cells, one a group": ((32,), 30, 1, None),
+    "960 cells, two a group, unequal racks": ((9, 7), 30, 2, None),
+    "245 cells, seven a group": ((1,), 35, 7, None),
+    "245 cells on rails": ((1,), 35, 7, RailSpec(segment_ohm=1e-4, opposite_ends=False)),
+    "960 cells on rails, opposite ends": (
+        (9, 7), 15, 4, RailSpec(segment_ohm=1e-4, opposite_ends=True),
+    ),
+}  # fmt: skip
 
 
 class OtherPcs(ReferencePcs):
@@ -32,6 +36,7 @@ def trouble(plant, rng, kind):
         over.cell_short_S[cell] = 10.0 * value
     elif kind == 1:
         over.joint_extra_ohm[cell] = value
+        over.rail_plus_extra_ohm[cell] = value
     elif kind == 2:
         over.cell_open[cell] = 1.0 - over.cell_open[cell]
     elif kind == 3:
@@ -40,6 +45,7 @@ def trouble(plant, rng, kind):
     elif kind == 4:
         over.cell_short_S[:] = 0.0
         over.cell_open[:] = 0.0
+        over.rail_plus_extra_ohm[:] = 0.0
     else:
         over.coolant_fraction[:] = value
         over.bus_short_S[0] = 1e-3 * value
@@ -61,12 +67,12 @@ def drive(plant, seconds):
     return plant
 
 
-@pytest.mark.parametrize(("modules", "groups", "cells"), PACKS.values(), ids=PACKS)
-def test_compiled_steps_are_the_stages_bit_for_bit(plant, modules, groups, cells) -> None:
+@pytest.mark.parametrize(("modules", "groups", "cells", "rail"), PACKS.values(), ids=PACKS)
+def test_compiled_steps_are_the_stages_bit_for_bit(plant, modules, groups, cells, rail) -> None:
     """3,000 steps of 0.1 s and those of the alerts between them."""
     size = {
         "size__modules": modules, "size__groups_per_module": groups,
-        "size__cells_per_group": cells, **SPREAD,
+        "size__cells_per_group": cells, "wiring__rail": rail, **SPREAD,
     }  # fmt: skip
     compiled, staged = plant(**size), plant(**size)
     assert compiled.compiled is not None

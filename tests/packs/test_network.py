@@ -19,6 +19,8 @@ from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import splu
 
 from packs import network
+from packs.ladder import NO_RAILS, OPPOSITE_ENDS
+from packs.spec import RailSpec
 
 GROUND = -1
 EPS = 2.3e-16
@@ -78,6 +80,22 @@ class Circuit:
         return np.append(x[: self.n_nodes], 0.0), x[self.n_nodes :]
 
 
+def rail_circuit(site, c, below, members):
+    """Add the rails of one group; return its plus terminal, and the two nodes of every cell."""
+    wire, over = site.arrays.wire, site.arrays.over
+    plus = [c.node()]
+    if wire.rails == NO_RAILS:
+        return plus[0], [(below, plus[0])] * len(members)
+    minus = [below]
+    for k in members[:-1]:
+        plus.append(c.node())
+        minus.append(c.node())
+        c.resistor("rail", plus[-1], plus[-2], wire.rail_ohm + over.rail_plus_extra_ohm[k])
+        c.resistor("rail", minus[-2], minus[-1], wire.rail_ohm + over.rail_minus_extra_ohm[k])
+    head = plus[-1] if wire.rails == OPPOSITE_ENDS else plus[0]
+    return head, list(zip(minus, plus, strict=True))
+
+
 def rack_circuit(site, c, bus, rack):
     """Add one rack; return the node behind its string, and the one between fuse and switches."""
     top, a = site.top, site.arrays
@@ -86,18 +104,19 @@ def rack_circuit(site, c, bus, rack):
     floats = not (fuse and (switch or shunt_S > 0.0))
     below, gaps = GROUND, []
     for group in range(top.rack_first_group[rack], top.rack_first_group[rack + 1]):
-        head, at = c.node(), top.group_slot[group]
-        c.kinds["group_ends"].append((head, below))
+        at = top.group_slot[group]
         members, connected = site.cells_of(at), False
-        for k in members:
+        head, rails = rail_circuit(site, c, below, members)
+        c.kinds["group_ends"].append((head, below))
+        for k, (minus, plus) in zip(members, rails, strict=True):
             post, is_open = c.node(), cells.is_open[k] + cells.is_broken[k] > 0.0
             connected |= not is_open
-            c.resistor("cell", below, post, cells.r_ohm[k], cells.emf_V[k])
-            c.conductor("short", post, below, cells.short_S[k])
+            c.resistor("cell", minus, post, cells.r_ohm[k], cells.emf_V[k])
+            c.conductor("short", post, minus, cells.short_S[k])
             if is_open:
-                c.source("joint", post, head, 0.0)
+                c.source("joint", post, plus, 0.0)
             else:
-                c.resistor("joint", post, head, wire.joint_ohm + cells.joint_extra_ohm[k])
+                c.resistor("joint", post, plus, wire.joint_ohm + cells.joint_extra_ohm[k])
         c.conductor("bleed", head, below, groups.bleed_S[at])
         c.conductor("external", head, below, groups.short_S[at])
         if not connected and groups.bleed_S[at] + groups.short_S[at] == 0.0:
@@ -157,7 +176,7 @@ def reference(site, kind, demand):
 LOSSES = (
     (network.SHORT_W, ("short",)), (network.JOINT_W, ("joint",)), (network.BLEED_W, ("bleed",)),
     (network.LINK_W, ("link",)), (network.PATH_W, ("fuse", "switch")),
-    (network.EXTERNAL_W, ("external",)),
+    (network.EXTERNAL_W, ("external",)), (network.RAIL_W, ("rail",)),
 )  # fmt: skip
 
 
@@ -184,7 +203,11 @@ def assert_same(site, expected):
     scale_V = max(4.2, np.abs(expected.rack_V).max(), abs(expected.bus_V))
     # Both round currents at eps of the largest, and of what the capacitor's conductance makes of
     # the voltage: resistances of up to 1 Gohm make a voltage of that.
-    largest_ohm = max(a.groups.link_extra_ohm.max(), a.cells.joint_extra_ohm.max())
+    extra_ohm = (
+        a.groups.link_extra_ohm, a.cells.joint_extra_ohm, a.over.rail_plus_extra_ohm,
+        a.over.rail_minus_extra_ohm,
+    )  # fmt: skip
+    largest_ohm = max(float(of_kind.max()) for of_kind in extra_ohm)
     rounding_V = 10 * EPS * (scale_A + site.companion_S * scale_V) * largest_ohm
     for found, wanted in volts:
         allowed_V = AGREEMENT * (scale_V + scale_A) + rounding_V
@@ -196,6 +219,13 @@ def assert_same(site, expected):
     return max(misses.values())
 
 
+RAILS = [
+    RailSpec(segment_ohm=ohm, opposite_ends=opposite)
+    for ohm in (0.0, 5e-5, 0.01)
+    for opposite in (False, True)
+]
+
+
 @st.composite
 def plans(draw):
     """Draw what a site is: its size, and every kind of trouble."""
@@ -204,7 +234,9 @@ def plans(draw):
         "seed": draw(st.integers(0, 2**32 - 1)),
         "modules": tuple(draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))),
         "groups": draw(pick([1, 2, 3, 17])),
-        "p": draw(st.integers(1, 4)),
+        "p": draw(st.integers(1, 8)),
+        "rail": draw(pick([None, *RAILS])),
+        "rail_extra_ohm": draw(st.lists(pick([1e-4, 0.02, 50.0, 1e9]), max_size=3)),
         "joint_ohm": draw(pick([0.0, 2e-4, 0.05])),
         "link_ohm": draw(pick([0.0, 1e-4])),
         "companion_S": draw(pick([0.0, 0.05, 50.0])),
@@ -231,11 +263,15 @@ def build(make, plan):
     rng = np.random.default_rng(plan["seed"])
     site = make(
         plan["modules"], plan["groups"], plan["p"], rng, joint_ohm=plan["joint_ohm"],
-        link_ohm=plan["link_ohm"],
+        link_ohm=plan["link_ohm"], rail=plan["rail"],
     )  # fmt: skip
     cells, groups, racks = site.arrays.cells, site.arrays.groups, site.arrays.racks
     site.companion_S, site.link_V = plan["companion_S"], plan["link_V"]
     site.bus_short_S = plan["bus_short_S"]
+    for value in plan["rail_extra_ohm"] if plan["rail"] else ():
+        over = site.arrays.over
+        extra_ohm = (over.rail_plus_extra_ohm, over.rail_minus_extra_ohm)[rng.integers(2)]
+        extra_ohm[site.cell()] += value
     for value in plan["short_S"]:
         cells.short_S[site.cell()] = value
     for value in plan["extra_ohm"]:

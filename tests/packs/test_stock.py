@@ -95,7 +95,7 @@ def terms(change=None):
     flow["pcs_loss_J"] = flow["pcs_dc_J"] - flow["pcs_ac_J"]
     link_J, heat_J = 30.0, 5000.0
     terminal_J = link_J + sum(flow[name] for name in FLOWS[:WIRING])
-    warmed_J = heat_J + sum(flow[name] for name in ("short_J", "joint_J", "busbar_J"))
+    warmed_J = heat_J + sum(flow[name] for name in ("short_J", "joint_J", "busbar_J", "rail_J"))
     gains = -(heat_J + terminal_J), warmed_J - flow["coolant_J"] - flow["air_J"], link_J
     if change:
         change(flow)
@@ -121,6 +121,7 @@ BALANCES = {
     "short_J": "network thermal", "joint_J": "network thermal", "bleed_J": "network",
     "busbar_J": "network thermal", "path_J": "network", "capacitor_J": "network",
     "link_bleed_J": "network", "external_J": "network",
+    "rail_J": "network thermal",
     "pcs_dc_J": "network pcs", "pcs_ac_J": "pcs", "pcs_loss_J": "pcs",
     "coolant_J": "thermal", "air_J": "thermal",
 }  # fmt: skip

@@ -118,8 +118,8 @@ def audit(engine: Callable[..., Engine]) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def every_flow() -> str:
-    """Return an override with which every flow that a plant can have is alive."""
+def every_flow() -> tuple[str, str]:
+    """Return overrides with which every flow that a plant can have is alive."""
     faults = [
         {
             "name": "internal short", "kind": "internal_short", "from": "25 s", "until": "35 s",
@@ -130,4 +130,5 @@ def every_flow() -> str:
             "at": {"rack": 1, "module": 2, "group": 3}, "resistance": "2 ohm",
         },
     ]  # fmt: skip
-    return "faults=" + json.dumps(faults)  # JSON is YAML
+    rail = {"resistance": "0.1 mohm", "take_off": "opposite_ends"}
+    return "faults=" + json.dumps(faults), "wiring.rail=" + json.dumps(rail)  # JSON is YAML

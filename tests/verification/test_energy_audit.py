@@ -81,6 +81,15 @@ TROUBLE = {
         ],
         "cell_fuse_blown",
     ),
+    "rails, and a segment that is all but open": (
+        [
+            'wiring.rail={"resistance": "0.1 mohm", "take_off": "opposite_ends"}',
+            'faults.0={"name": "loose", "kind": "rail_resistance", "from": "25 s", "at": '
+            '{"rack": 1, "module": 1, "group": 2, "cell": 1}, "rail": "plus", '
+            '"resistance": "1 Gohm"}',
+        ],
+        None,
+    ),
     "colder than its tables": (["cell.initial_temperature=-25 degC"], "table_range"),
 }
 
@@ -95,7 +104,7 @@ def test_the_audit_closes_in_trouble(engine, overrides, event) -> None:
 
 def test_every_flow_of_the_audited_run_is_alive(audit, every_flow) -> None:
     """A flow that is zero would prove nothing."""
-    terms = audit(every_flow)
+    terms = audit(*every_flow)
     assert set(FLOWS) < set(TERMS)
     for name in (*FLOWS, "refresh_J", "quadrature_J"):
         assert abs(terms[name]) > 1e-4, name

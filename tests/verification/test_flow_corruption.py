@@ -22,15 +22,16 @@ from packs.network import (
     JOINT_W,
     LINK_W,
     PATH_W,
+    RAIL_W,
     SHORT_W,
 )
 
 ERROR = 1e-6
 LOSSES = {
     "short_J": SHORT_W, "joint_J": JOINT_W, "bleed_J": BLEED_W, "busbar_J": LINK_W,
-    "path_J": PATH_W, "external_J": EXTERNAL_W,
+    "path_J": PATH_W, "external_J": EXTERNAL_W, "rail_J": RAIL_W,
 }  # fmt: skip
-IN_TWO_BALANCES = ("short_J", "joint_J", "busbar_J", "pcs_dc_J")
+IN_TWO_BALANCES = ("short_J", "joint_J", "busbar_J", "rail_J", "pcs_dc_J")
 """Lost by one balance and gained by the next: heat of the wiring at the cells, DC power."""
 WIRING = {"capacitor_J": ("link_capacitance_F", 1.0), "link_bleed_J": ("link_bleed_ohm", -1.0)}
 """What the flow is proportional to, or to its inverse."""
@@ -73,8 +74,8 @@ def book_wrong(plant, flow):
 @pytest.mark.parametrize("flow", FLOWS)
 def test_a_flow_booked_wrong_by_a_millionth_shows(audit, every_flow, flow) -> None:
     """In full: the residual is a millionth of that flow, however small, in each of its balances."""
-    clean = audit(every_flow)
-    terms = audit(every_flow, change=lambda engine: book_wrong(engine.plant, flow))
+    clean = audit(*every_flow)
+    terms = audit(*every_flow, change=lambda engine: book_wrong(engine.plant, flow))
     added_J = ERROR / (1.0 + ERROR) * abs(terms[flow])
     expected_J = (1 + (flow in IN_TWO_BALANCES)) * added_J
     # The clean residual may add to it or take from it, in each of four balances.

@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 
 from packs.plant import Plant
+from packs.spec import RailSpec
 from twin.bench import engines
 from twin.bench.machine import calibration_ns, cpu_ns, machine
 from twin.bench.plants import READY_TICK, REFRESH_S, STEP_TICKS, running_plant
 
 STEPS = 60
 """Of one call of a plant that is timed."""
+LADDERS = (1, 10, 25, 4)
+"""Racks, modules per rack, groups per module and cells per group of 1,000 cells on rails."""
 RACKS = {100: (1, 5, 10), 1_000: (1, 10, 50), 10_000: (10, 10, 50), 100_000: (100, 10, 50)}
 """Racks, modules per rack and groups per module of so many cells, two in parallel."""
 
@@ -116,6 +119,11 @@ def plant_figures(calibration: float) -> Iterator[Figure]:
     note = "plant alone, 60 steps of 1 s a call, tables every 10 s"
     yield _speed("plant, 1,000 cells", _cell_ns(1_000), 80.0, 150.0, calibration, note)
     yield _speed("plant, 100,000 cells", _cell_ns(100_000), 50.0, 100.0, calibration, note)
+    ladders = running_plant(*LADDERS, RailSpec(segment_ohm=5e-5, opposite_ends=True))
+    yield _speed(
+        "with ladder joints", cpu_ns(stepper(ladders), STEPS * 1_000), 40.0, 80.0, calibration,
+        "1,000 cells, 4 a group on rails of 0.05 mohm from cell to cell, opposite ends; as above",
+    )  # fmt: skip
     cells = np.array(list(RACKS))
     cost = np.array([_cell_ns(int(n)) * n for n in cells])
     slope = float(np.polyfit(np.log(cells), np.log(cost), 1)[0])

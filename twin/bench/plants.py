@@ -13,6 +13,7 @@ from packs.spec import (
     LayoutSpec,
     PackSpec,
     PcsSpec,
+    RailSpec,
     SizeSpec,
     SpreadSpec,
     ThermalSpec,
@@ -29,11 +30,13 @@ WARM_UP_TICKS = 4000
 """For precharge, contactors and the end of the alert step [ms]."""
 
 
-def pack_spec(racks: int, modules: int, groups: int) -> PackSpec:
-    """Return a pack of the given size, 2 cells in parallel, numbers as in `ev_us06`."""
+def pack_spec(
+    racks: int, modules: int, groups: int, cells: int = 2, rail: RailSpec | None = None
+) -> PackSpec:
+    """Return a pack of the given size, 2 cells in parallel or `cells`, numbers as in `ev_us06`."""
     return PackSpec(
         size=SizeSpec(
-            modules=(modules,) * racks, groups_per_module=groups, cells_per_group=2
+            modules=(modules,) * racks, groups_per_module=groups, cells_per_group=cells
         ),
         spread=SpreadSpec(capacity=0.01, resistance=0.03, initial_soc=0.004),
         wiring=WiringSpec(
@@ -41,7 +44,7 @@ def pack_spec(racks: int, modules: int, groups: int) -> PackSpec:
             contactor_ohm=0.5e-3, contactor_delay_s=0.03, precharge_ohm=100.0,
             contactor_break_A=1000.0, contactor_make_A=1000.0, fuse_rating_A=60.0,
             fuse_least_A=90.0, fuse_melting_A2s=20e3, link_capacitance_F=500e-6,
-            link_bleed_ohm=50e3, insulation_ohm=5e6,
+            link_bleed_ohm=50e3, insulation_ohm=5e6, rail=rail,
         ),
         layout=LayoutSpec(columns=4, pitch_m=0.022),
         thermal=ThermalSpec(
@@ -56,13 +59,15 @@ def pack_spec(racks: int, modules: int, groups: int) -> PackSpec:
     )  # fmt: skip
 
 
-def running_plant(racks: int, modules: int, groups: int) -> Plant:
+def running_plant(
+    racks: int, modules: int, groups: int, cells: int = 2, rail: RailSpec | None = None
+) -> Plant:
     """Return a plant on its bus past its switching transients, discharging at C/200.
 
     Slowly, so that a cell is as good as where it was after minutes of timing. The steps of its
     first call have been done: all that it needs is compiled.
     """
-    spec = pack_spec(racks, modules, groups)
+    spec = pack_spec(racks, modules, groups, cells, rail)
     params = load_ecm_params("lg_m50")
     topology = build_topology(spec.size, spec.layout)
     cell_W = 3.6 * params.capacity_As / 3600.0  # at 1C

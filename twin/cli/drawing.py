@@ -129,8 +129,13 @@ def _energy(energy_Wh: float) -> str:
 
 
 def _wiring(wiring: Any) -> str:
+    rail = wiring.rail
+    rails = "" if rail is None else (
+        f"rails {1e3 * rail.resistance:g} mΩ from cell to cell, taken off at "
+        f"{'the same end' if rail.take_off == 'same_end' else 'opposite ends'}, "
+    )  # fmt: skip
     return (
-        f"joint {1e3 * wiring.joint_resistance:g} mΩ per cell, busbar "
+        f"joint {1e3 * wiring.joint_resistance:g} mΩ per cell, {rails}busbar "
         f"{1e3 * wiring.link_resistance:g} mΩ, rack {1e3 * wiring.rack_resistance:g} mΩ, fuse "
         f"{wiring.fuse.rating:g} A, balancing {wiring.bleed_resistance:g} Ω"
     )

@@ -98,6 +98,7 @@ USES = (
     ("heat_J", "Heat in the cells"),
     ("short_J", "Heat in internal shorts"),
     ("joint_J", "Heat in welds and straps"),
+    ("rail_J", "Heat in the rails of groups"),
     ("busbar_J", "Heat in busbars between groups"),
     ("path_J", "Heat in rack cables, contactors, fuses"),
     ("bleed_J", "Balancing resistors"),

@@ -16,6 +16,7 @@ from twin.scenarios.fault_windows import (
     Place,
     place_levels,
 )
+from twin.scenarios.plant_fault_sections import RailResistance
 from twin.scenarios.sections import Sensors, Site
 from twin.scenarios.sensor_fault_sections import (
     MessageLoss,
@@ -66,7 +67,7 @@ def inconsistencies(parts: Parts) -> list[Inconsistency]:
     checks: tuple[Callable[[Parts], Iterator[Inconsistency]], ...] = (
         _clock, _periods, _delays, _sensor_delays, _scan, _thermistors, _bms_period, _spread,
         _unequal_racks, _fuses, _cid, _layout, _pcs_voltage, _demand, _fault_names, _fault_times,
-        _fault_places,
+        _fault_places, _rails,
     )  # fmt: skip
     return [found for check in checks for found in check(parts)]
 
@@ -326,6 +327,16 @@ def _fault_places(parts: Parts) -> Iterator[Inconsistency]:
             levels = TRIGGER_CHANNELS[fault.when.channel].levels
             path = ("faults", index, "when", "at")
             yield from _place(path, fault.when.at, levels, site, sensors)
+
+
+def _rails(parts: Parts) -> Iterator[Inconsistency]:
+    wiring, site = parts.get("wiring", "site")
+    for index, fault in _faults(parts):
+        if isinstance(fault, RailResistance) and wiring is not None and wiring.rail is None:
+            yield ("faults", index, "rail"), "the groups have no rails; add wiring.rail"
+        elif isinstance(fault, RailResistance) and site and fault.at.cell == site.cells_per_group:
+            text = f"{fault.at.cell} is the last of its group; no segment leads on from there"
+            yield ("faults", index, "at", "cell"), text
 
 
 def _place(

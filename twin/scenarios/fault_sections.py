@@ -17,6 +17,7 @@ from twin.scenarios.plant_fault_sections import (
     JointResistance,
     LinkResistance,
     OpenCell,
+    RailResistance,
 )
 from twin.scenarios.sensor_fault_sections import (
     AfeDrift,
@@ -38,6 +39,7 @@ Fault = Annotated[
     InternalShort
     | JointResistance
     | OpenCell
+    | RailResistance
     | LinkResistance
     | ExternalShort
     | InsulationLeak

@@ -45,6 +45,15 @@ class OpenCell(CellFault):
     kind: Literal["open_cell"]
 
 
+class RailResistance(CellFault):
+    """One segment of a rail, from the cell at `at` to the next of its group, takes another
+    resistance."""
+
+    kind: Literal["rail_resistance"]
+    rail: Literal["minus", "plus"]
+    resistance: units.OhmsOrZero
+
+
 class LinkResistance(FaultSection):
     """The busbar from one group to the next takes another resistance."""
 

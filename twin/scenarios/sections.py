@@ -154,10 +154,25 @@ class DcLink(Section):
     bleed_resistance: units.Ohms
 
 
+class Rail(Section):
+    """The two rails along the cells of a group: one segment between neighbours, of each rail.
+
+    The minus terminal of the group is at its first cell; the plus terminal at the `same_end`, or
+    at the last cell (`opposite_ends`).
+    """
+
+    resistance: units.OhmsOrZero
+    take_off: Literal["same_end", "opposite_ends"]
+
+
 class Wiring(Section):
-    """Every resistance between the cells and the DC bus, the switchgear, and fuses."""
+    """Every resistance between the cells and the DC bus, the switchgear, and fuses.
+
+    Without `rail` all cells of a group hang on one node, each by its joint.
+    """
 
     joint_resistance: units.OhmsOrZero
+    rail: Rail | None = None
     link_resistance: units.OhmsOrZero
     rack_resistance: units.OhmsOrZero
     bleed_resistance: units.Ohms
