@@ -25,7 +25,14 @@ from packs.groups import (
     reduce_cells,
     spread_cells,
 )
-from packs.ladder import NO_RAILS, open_ladder, prepare_ladders, reduce_ladders, spread_ladders
+from packs.ladder import (
+    NO_RAILS,
+    open_ladder,
+    prepare_ladders,
+    rail_loss,
+    reduce_ladders,
+    spread_ladders,
+)
 from packs.network import (
     BLEED_W,
     EXTERNAL_W,
@@ -135,10 +142,9 @@ def spread_site(bus_short_S, wire, cells, groups, ladder, racks, site):
         for block in range(wire.n_blocks):
             spread_cells(block, wire, cells, groups, site.sums)
     else:
-        ladder.rail_W[:] = 0.0
         for block in range(wire.n_blocks):
             spread_ladders(block, wire, cells, groups, ladder, site.sums)
-        site.losses[RAIL_W] = lane_sum(ladder.rail_W, _U(0))
+        site.losses[RAIL_W] = rail_loss(wire, ladder)
     for block in range(wire.n_blocks):
         note_misses(block, groups, site.sums)
     close_sums(bus_short_S, site)

@@ -48,39 +48,34 @@ NO_RAILS, SAME_END, OPPOSITE_ENDS = 0, 1, 2
 
 
 class LadderArrays(NamedTuple):
-    """Of each cell slot, then of each group slot, then 32 lanes; empty where there are no rails.
+    """Extra resistance of each cell slot's segments, and scratch; the latter empty without rails.
 
-    Segments are kept with the place that they lead on from; the last place's are zero.
+    Of each block of 32 places `segments` holds all fields, lane by lane, and `ends` of each block
+    of 32 groups: loops that work on these alone are vectorised. Segments are kept with the place
+    that they lead on from; those of the last place have no resistance.
     """
 
     plus_extra_ohm: Floats
     minus_extra_ohm: Floats
-    back_ohm: Floats
-    on_ohm: Floats
-    fold: Floats
-    gain_V: Floats
-    slope_ohm: Floats
-    seen_S: Floats
-    seen_A: Floats
-    carry: Floats
-    lift_V: Floats
-    rise_ohm: Floats
-    place_V: Floats
-    half_W: Floats
-    rail_W: Floats
+    segments: Floats
+    ends: Floats
 
 
-SCRATCH_OF_CELLS = ("back_ohm", "on_ohm", "fold", "gain_V", "slope_ohm")
-SCRATCH_OF_GROUPS = ("seen_S", "seen_A", "carry", "lift_V", "rise_ohm", "place_V", "half_W")
+BACK_OHM, ON_OHM, FOLD, GAIN_V, SLOPE_OHM, OWN_S, OWN_A = (_U(k * LANES) for k in range(7))
+"""Fields of a place: m, x, f, f (m + x) J, s; G and J of its cell."""
+PLACE_LANES = _U(7 * LANES)
+SEEN_S, SEEN_A, CARRY, LIFT_V, RISE_OHM, PLACE_V, OUT_A, LEFT_A, HALF_W, RAIL_W = (
+    _U(k * LANES) for k in range(10)
+)
+"""Fields of a group: G, J, C, P, D; on the way back the voltage at the place, I, what of it places
+beyond carry, half the heat of the segment that leads here, and the heat of all segments."""
+END_LANES = _U(10 * LANES)
 
 
 def declare_ladders(schema: Schema, n_cell_slots: int, n_group_slots: int) -> None:
     """Declare the scratch of ladders; for a pack without rails, of no cells and no groups."""
-    for name in SCRATCH_OF_CELLS:
-        schema.scratch("of_ladders", name, n_cell_slots)
-    for name in SCRATCH_OF_GROUPS:
-        schema.scratch("of_ladders", name, n_group_slots)
-    schema.scratch("of_ladders", "rail_W", LANES if n_group_slots else 0)
+    schema.scratch("of_ladders", "segments", n_cell_slots // LANES * int(PLACE_LANES))
+    schema.scratch("of_ladders", "ends", n_group_slots // LANES * int(END_LANES))
 
 
 def ladder_arrays(state: State) -> LadderArrays:
@@ -96,46 +91,66 @@ def ladder_arrays(state: State) -> LadderArrays:
 def open_ladder(arena):
     """Open the arrays of ladders, the last ones of an arena."""
     f, at = arena.floats, arena.at
-    k = len(at) // 2 - 15
-    return LadderArrays(
-        nth(f, at, k), nth(f, at, k + 1), nth(f, at, k + 2), nth(f, at, k + 3), nth(f, at, k + 4),
-        nth(f, at, k + 5), nth(f, at, k + 6), nth(f, at, k + 7), nth(f, at, k + 8),
-        nth(f, at, k + 9), nth(f, at, k + 10), nth(f, at, k + 11), nth(f, at, k + 12),
-        nth(f, at, k + 13), nth(f, at, k + 14),
-    )  # fmt: skip
+    k = len(at) // 2 - 4
+    return LadderArrays(nth(f, at, k), nth(f, at, k + 1), nth(f, at, k + 2), nth(f, at, k + 3))
 
 
 @inlined
 def prepare_ladders(wire, ladder):
     """Write what follows from the overlay: the resistance of every segment."""
+    opposite, x = wire.rails == OPPOSITE_ENDS, ladder.segments
     for block in range(wire.n_blocks):
         for place in range(wire.p - _U(1)):
-            first = (block * wire.p + place) * WIDTH
+            number = block * wire.p + place
+            first, at = number * WIDTH, number * PLACE_LANES
             for lane in range(WIDTH):
-                c = first + lane
-                plus = wire.rail_ohm + ladder.plus_extra_ohm[c]
-                minus = wire.rail_ohm + ladder.minus_extra_ohm[c]
-                opposite = wire.rails == OPPOSITE_ENDS
-                ladder.on_ohm[c] = plus if opposite else 0.0
-                ladder.back_ohm[c] = minus if opposite else plus + minus
+                plus = wire.rail_ohm + ladder.plus_extra_ohm[first + lane]
+                minus = wire.rail_ohm + ladder.minus_extra_ohm[first + lane]
+                x[at + ON_OHM + lane] = plus if opposite else 0.0
+                x[at + BACK_OHM + lane] = minus if opposite else plus + minus
 
 
 @inlined
-def fold_place(first, g, ladder):
-    """Fold the segment that leads on from one place into what 32 groups have beyond it."""
+def line_of_cells(place, first, at, k, cells, groups, x):
+    """Write conductance and short-circuit current of the 32 cells of a place."""
     for lane in range(WIDTH):
-        c, k = first + lane, g + lane
-        back, on = ladder.back_ohm[c], ladder.on_ohm[c]
-        seen, carry = ladder.seen_S[k], ladder.carry[k]
+        c = first + lane
+        opened = cells.cut[c]
+        w, part = branch(cells.r_ohm[c], cells.short_S[c], cells.joint_ohm[c], opened)
+        cells.weight[c] = w
+        x[at + OWN_S + lane] = part * w if opened == 0.0 else 0.0
+        x[at + OWN_A + lane] = cells.emf_V[c] * w if opened == 0.0 else 0.0
+    for lane in range(WIDTH):
+        is_last = cells.cut[first + lane] == 0.0 and groups.last[k + lane] < 0.0
+        groups.last[k + lane] = float(place) if is_last else groups.last[k + lane]
+
+
+@inlined
+def fold_place(at, g, x, y):
+    """Fold the segment that leads on from a place into what 32 groups have beyond; add its cell.
+
+    Parameters
+    ----------
+    at, g : uint64
+        Where the place begins in `x`, and its groups in `y`.
+    x, y : float64
+        `segments` and `ends`, both written.
+    """
+    for lane in range(WIDTH):
+        back, on = x[at + BACK_OHM + lane], x[at + ON_OHM + lane]
+        seen, given = y[g + SEEN_S + lane], y[g + SEEN_A + lane]
+        carry = y[g + CARRY + lane]
         ohm, far = back + on, 1.0 - carry
         f = 1.0 / (1.0 + ohm * seen)
-        slope, source = f * (ohm * carry - back), f * ladder.seen_A[k]
-        ladder.fold[c], ladder.gain_V[c], ladder.slope_ohm[c] = f, ohm * source, slope
-        ladder.lift_V[k] += slope * ladder.seen_A[k]
-        ladder.rise_ohm[k] += f * (on * carry * carry + back * (far * far + on * seen))
-        ladder.carry[k] = f * (carry + back * seen)
-        ladder.seen_S[k] = f * seen
-        ladder.seen_A[k] = source
+        slope = f * (ohm * carry - back)
+        x[at + FOLD + lane] = f
+        x[at + SLOPE_OHM + lane] = slope
+        x[at + GAIN_V + lane] = f * ohm * given
+        y[g + LIFT_V + lane] += slope * given
+        y[g + RISE_OHM + lane] += f * (on * carry * carry + back * (far * far + on * seen))
+        y[g + CARRY + lane] = f * (carry + back * seen)
+        y[g + SEEN_S + lane] = f * seen + x[at + OWN_S + lane]
+        y[g + SEEN_A + lane] = f * given + x[at + OWN_A + lane]
 
 
 @inlined
@@ -150,45 +165,53 @@ def reduce_ladders(block, wire, cells, groups, ladder):
     cells, groups : CellArrays, GroupArrays
         Written: what `packs.groups.reduce_cells` writes.
     ladder : LadderArrays
-        Written: `fold`, `gain_V`, `slope_ohm` of every segment, for the way back; `seen_S` (G),
-        `seen_A` (J), `carry` (C), `lift_V` (P), `rise_ohm` (D) of every group.
+        Written: of every place what the way back needs; of every group G, J, C, P and D.
     """
-    g = block * WIDTH
+    k, g = block * WIDTH, block * END_LANES
+    x, y = ladder.segments, ladder.ends
     for lane in range(WIDTH):
-        k = g + lane
-        ladder.seen_S[k] = ladder.seen_A[k] = ladder.lift_V[k] = ladder.rise_ohm[k] = 0.0
-        ladder.carry[k] = 1.0
-        groups.last[k] = -1.0
+        y[g + SEEN_S + lane] = y[g + SEEN_A + lane] = 0.0
+        y[g + LIFT_V + lane] = y[g + RISE_OHM + lane] = 0.0
+        y[g + CARRY + lane] = 1.0
+        groups.last[k + lane] = -1.0
     for nearer in range(wire.p):
         place = wire.p - _U(1) - nearer
-        first = (block * wire.p + place) * WIDTH
-        fold_place(first, g, ladder)
-        for lane in range(WIDTH):
-            c, k = first + lane, g + lane
-            opened = cells.cut[c]
-            w, part = branch(cells.r_ohm[c], cells.short_S[c], cells.joint_ohm[c], opened)
-            cells.weight[c] = w
-            ladder.seen_S[k] += part * w if opened == 0.0 else 0.0
-            ladder.seen_A[k] += cells.emf_V[c] * w if opened == 0.0 else 0.0
-            is_last = opened == 0.0 and groups.last[k] < 0.0
-            groups.last[k] = float(place) if is_last else groups.last[k]
+        number = block * wire.p + place
+        line_of_cells(place, number * WIDTH, number * PLACE_LANES, k, cells, groups, x)
+        fold_place(number * PLACE_LANES, g, x, y)
     for lane in range(WIDTH):
-        k = g + lane
-        seen, carry = ladder.seen_S[k], ladder.carry[k]
-        part = 1.0 / (carry * carry + ladder.rise_ohm[k] * seen)
-        groups.cells_S[k] = seen * part
-        groups.cells_A[k] = (carry * ladder.seen_A[k] + ladder.lift_V[k] * seen) * part
+        seen, carry = y[g + SEEN_S + lane], y[g + CARRY + lane]
+        part = 1.0 / (carry * carry + y[g + RISE_OHM + lane] * seen)
+        source = carry * y[g + SEEN_A + lane] + y[g + LIFT_V + lane] * seen
+        groups.cells_S[k + lane] = seen * part
+        groups.cells_A[k + lane] = source * part
 
 
 @inlined
-def enter_ladders(block, groups, ladder):
+def enter_ladders(block, groups, y):
     """Write the voltage between the rails at the first place of 32 groups."""
+    k, g = block * WIDTH, block * END_LANES
     for lane in range(WIDTH):
-        k = block * WIDTH + lane
-        seen = ladder.seen_S[k]
-        source = ladder.seen_A[k] - ladder.carry[k] * groups.out_A[k]
-        ladder.place_V[k] = source / seen if seen > 0.0 else groups.voltage_V[k]
-        ladder.half_W[k] = 0.0
+        out, seen = groups.out_A[k + lane], y[g + SEEN_S + lane]
+        source = y[g + SEEN_A + lane] - y[g + CARRY + lane] * out
+        y[g + PLACE_V + lane] = source / seen if seen > 0.0 else groups.voltage_V[k + lane]
+        y[g + OUT_A + lane] = y[g + LEFT_A + lane] = out
+        y[g + HALF_W + lane] = y[g + RAIL_W + lane] = 0.0
+        groups.shorted_A[k + lane] = 0.0
+
+
+@inlined
+def follow_segments(first, at, g, cells, x, y):
+    """Give half of the heat of the segments before and behind a place to its cells, and go on."""
+    for lane in range(WIDTH):
+        beyond, out = y[g + LEFT_A + lane], y[g + OUT_A + lane]
+        here = out - beyond
+        loss = x[at + BACK_OHM + lane] * beyond * beyond + x[at + ON_OHM + lane] * here * here
+        cells.extra_W[first + lane] += y[g + HALF_W + lane] + 0.5 * loss
+        y[g + HALF_W + lane] = 0.5 * loss
+        y[g + RAIL_W + lane] += loss
+        carried = x[at + FOLD + lane] * y[g + PLACE_V + lane] - x[at + SLOPE_OHM + lane] * out
+        y[g + PLACE_V + lane] = carried + x[at + GAIN_V + lane]
 
 
 @inlined
@@ -198,35 +221,44 @@ def spread_ladders(block, wire, cells, groups, ladder, sums):
     As `packs.groups.spread_cells`. The current of a segment is what the cells before it leave of
     the group's, so that the current law holds at every place as it does for the group. Half of the
     heat of a segment goes to the cell at either end, to which it is welded (assumed: its way along
-    the metal to a cell is short beside any to the plate): `cells.extra_W`. `ladder.rail_W` is added
-    to.
+    the metal to a cell is short beside any to the plate): `cells.extra_W`.
     """
-    g = block * WIDTH
-    enter_ladders(block, groups, ladder)
+    k, g = block * WIDTH, block * END_LANES
+    x, y = ladder.segments, ladder.ends
+    enter_ladders(block, groups, y)
     for place in range(wire.p):
-        first = (block * wire.p + place) * WIDTH
+        number = block * wire.p + place
+        first = number * WIDTH
         for lane in range(WIDTH):
-            c, k = first + lane, g + lane
+            c = first + lane
             opened, joint = cells.cut[c], cells.joint_ohm[c]
             emf, r, short = cells.emf_V[c], cells.r_ohm[c], cells.short_S[c]
-            u, out = ladder.place_V[k], groups.out_A[k]
-            left = groups.left_A[k] if place > _U(0) else out
+            u, left = y[g + PLACE_V + lane], y[g + LEFT_A + lane]
             line = cells.weight[c] * (emf - (1.0 + r * short) * u)
             v = u + joint * line if opened == 0.0 else emf * cells.weight[c]
-            i = (left if float(place) == groups.last[k] else line) if opened == 0.0 else 0.0
+            i = (left if float(place) == groups.last[k + lane] else line) if opened == 0.0 else 0.0
             shunted = short * v
-            own, beyond = i + shunted, left - i
-            groups.left_A[k] = beyond
-            groups.shorted_A[k] = shunted + (groups.shorted_A[k] if place > _U(0) else 0.0)
+            own = i + shunted
+            y[g + LEFT_A + lane] = left - i
+            groups.shorted_A[k + lane] += shunted
             cells.voltage_V[c] = v
             cells.current_A[c] = own
-            short_W, joint_W, here = shunted * v, joint * i * i, out - beyond
-            rail_W = ladder.back_ohm[c] * beyond * beyond + ladder.on_ohm[c] * here * here
-            cells.extra_W[c] = (short_W + joint_W) + (ladder.half_W[k] + 0.5 * rail_W)
-            ladder.half_W[k] = 0.5 * rail_W
-            ladder.place_V[k] = ladder.fold[c] * u + ladder.gain_V[c] - ladder.slope_ohm[c] * out
-            ladder.rail_W[lane] += rail_W
+            short_W, joint_W = shunted * v, joint * i * i
+            cells.extra_W[c] = short_W + joint_W
             sums[SHORTED + lane] += short_W
             sums[JOINED + lane] += joint_W
             miss = abs(emf - r * own - v)
             sums[SPLIT + lane] = miss if miss > sums[SPLIT + lane] else sums[SPLIT + lane]
+        follow_segments(first, number * PLACE_LANES, g, cells, x, y)
+    for lane in range(WIDTH):
+        groups.left_A[k + lane] = y[g + LEFT_A + lane]
+
+
+@inlined
+def rail_loss(wire, ladder):
+    """Return what all segments turn into heat [W]."""
+    total = 0.0
+    for block in range(wire.n_blocks):
+        for lane in range(WIDTH):
+            total += ladder.ends[block * END_LANES + RAIL_W + lane]
+    return total
