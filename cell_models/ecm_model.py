@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from cell_models.ecm import (
     sweep_port,
 )
 from cell_models.ecm_lanes import SCRATCH, TAIL, field_names
-from cell_models.ecm_params import EcmParams, kernel_tables
+from cell_models.ecm_params import EcmParams, KernelTables, kernel_tables
 from cell_models.ecm_tables import sweep_refresh
 
 Floats = NDArray[np.float64]
@@ -28,6 +29,10 @@ class EcmModel:
     ----------
     params : EcmParams
     n_cells : int
+    series, parallel : int, optional
+        How many cells in series, and in parallel, each one stands for: voltages times `series`,
+        capacity times `parallel`, resistances by both, heat capacity times all. Time constants and
+        everything per unit of soc are those of one cell.
 
     Attributes
     ----------
@@ -35,18 +40,24 @@ class EcmModel:
         Numbers of the flat lane buffer.
     ocv_V : float64 (n,)
         Open-circuit voltage at the reference temperature on the extended soc axis [V].
+    capacity_As, heat_capacity_J_per_K : float
+        Of one of them, at factor 1.
     """
 
     forkable = True
     energy_closure = "state"
 
-    def __init__(self, params: EcmParams, n_cells: int) -> None:
-        if n_cells < 1:
-            raise ValueError(f"n_cells must be at least 1, is {n_cells}")
+    def __init__(
+        self, params: EcmParams, n_cells: int, *, series: int = 1, parallel: int = 1
+    ) -> None:
+        for name, count in (("n_cells", n_cells), ("series", series), ("parallel", parallel)):
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, is {count}")
         self.params = params
         self.n_cells = n_cells
-        self.heat_capacity_J_per_K = params.heat_capacity_J_per_K
-        tables = kernel_tables(params)
+        self.capacity_As = params.capacity_As * parallel
+        self.heat_capacity_J_per_K = params.heat_capacity_J_per_K * (series * parallel)
+        tables = _in_series_and_parallel(kernel_tables(params), series, parallel)
         self._names = field_names(tables.n_rc)
         self.n_fields = len(self._names)
         self._n_blocks = np.uint64(blocks_for(n_cells))
@@ -54,10 +65,9 @@ class EcmModel:
         self._n_rc = np.uint64(tables.n_rc)
         self.buffer_size = int(self._n_blocks * self._stride) + TAIL
         self._sums = np.zeros(SCRATCH)
-        self._hysteresis_V = params.hysteresis_V
-        self._hysteresis_rate = params.hysteresis_rate
-        rate = params.hysteresis_rate
-        self._elastic_V = params.hysteresis_V / (2.0 * rate) if rate > 0.0 else 0.0
+        self._hysteresis_V = params.hysteresis_V * series
+        self._hysteresis_rate = rate = params.hysteresis_rate
+        self._elastic_V = self._hysteresis_V / (2.0 * rate) if rate > 0.0 else 0.0
         t0 = tables.reference_temperature_K
         self._tables = (
             t0,
@@ -103,7 +113,7 @@ class EcmModel:
         lanes[:] = 0.0
         fields = self._fields(lanes)
         padded = np.minimum(np.arange(fields.shape[0] * LANES), self.n_cells - 1)
-        capacity = self.params.capacity_As * capacity_factor[padded]
+        capacity = self.capacity_As * capacity_factor[padded]
         values = {
             "capacity_As": capacity,
             "charge_As": soc[padded] * capacity,
@@ -197,6 +207,18 @@ class EcmModel:
             lanes, self._n_blocks, self._stride, self._n_rc, self._elastic_V, soc, ocv_V, stored_J,
             validity,
         )  # fmt: skip
+
+
+def _in_series_and_parallel(tables: KernelTables, series: int, parallel: int) -> KernelTables:
+    """Return the tables of so many like cells taken as one; those of one cell as they are."""
+    rc = tables.rc.copy()
+    rc[:, :, : 1 + tables.n_rc] *= series / parallel  # R0 and R1 ... Rn; behind them the taus
+    return replace(
+        tables,
+        ocv_V=tables.ocv_V * series,
+        entropic_V_per_K=tables.entropic_V_per_K * series,
+        rc=rc,
+    )
 
 
 def stored_integral(potential_V: Floats, soc_start: float, soc_step: float) -> Floats:

@@ -18,11 +18,11 @@ from packs.cell_guards import CellGuards, declare_guards
 from packs.compiled import compiled_way
 from packs.currents import bus_stage, reduce_stage, spread_stage
 from packs.flows import book_stage
+from packs.lumping import draw_cells
 from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.notice import Notice
 from packs.prepare import prepare_stage, settings_of, switch_stage
 from packs.spec import PackSpec
-from packs.spread import draw_spread
 from packs.state import Schema, State
 from packs.switchgear import (
     IDLE_TICK,
@@ -74,7 +74,7 @@ class Plant:
         self.notices: list[Notice] = []
         self._now = 0
         self.wire = wire_of(spec.wiring, topology)
-        self.paths = heat_paths(spec.thermal)
+        self.paths = heat_paths(spec.thermal, topology.lump.parallel)
         self.spare = np.flatnonzero(topology.cell_used == 0.0)
         self.refresh_ticks = round(spec.table_refresh_s * 1000.0)
         self._parts_for = (0.0, 1)
@@ -117,7 +117,7 @@ class Plant:
     def rest(self, step_s: float) -> None:
         """Set the state before the first step: cells drawn, at rest, every contactor open."""
         top, cells = self.topology, self.cells
-        drawn = draw_spread(self._seed, top.n_cells, self.spec.initial_soc, self.spec.spread)
+        drawn = draw_cells(self._seed, top, self.spec)
         for other in self.spec.unequal:
             drawn[0][top.cell_rack == other.rack] *= other.capacity
             drawn[1][top.cell_rack == other.rack] *= other.resistance
@@ -303,7 +303,7 @@ class Plant:
     @property
     def voltage_ceiling_V(self) -> float:
         """Bus voltage above which a charging PCS trips: 15 % above all groups full (assumed)."""
-        groups = int(np.diff(self.topology.rack_first_group).max())
+        groups = int(np.diff(self.topology.full.rack_first_group).max())
         return 1.15 * groups * self.cell_voltage_max_V
 
     cell_voltage_max_V = 4.2

@@ -79,6 +79,7 @@ class Sensors:
     ----------
     spec : SensorsSpec
     topology : Topology
+        Of what is simulated; the sensors are those of the full pack.
     seed : int
     step_ticks : int
         Plant step [ms], for the skew of a scan.
@@ -92,7 +93,7 @@ class Sensors:
     slices : dict of str to slice
         Where each kind sits in the flat arrays.
     temperature_cell : int64 (T,)
-        The cell that each thermistor sits at.
+        The cell of the full pack that each thermistor sits at.
     gathered : float64 (n + 1,)
         `truth` and `ambient_K`, written by `look`.
     truth : float64 (n,)
@@ -112,10 +113,12 @@ class Sensors:
         step_ticks: int = 1,
         extra_delay: Mapping[str, int] | None = None,
     ) -> None:
+        self._series = topology.lump.series
+        self._group_slot = topology.group_home
+        topology = topology.full
         self.temperature_cell = thermistor_cells(spec, topology)
         self._sizes = (topology.n_racks, topology.n_modules)
         self._groups_per_module = topology.groups_per_module
-        self._group_slot = topology.group_slot
         specs = _fitted(spec, topology, len(self.temperature_cell))
         counts = [specs[kind][1] for kind in KINDS]
         first = [0, *np.cumsum(counts).tolist()]
@@ -193,7 +196,8 @@ class Sensors:
         flow_kg_per_s : float
             Nominal coolant flow of one rack.
         bleed_ohm : float
-            Balancing resistor across one group.
+            Balancing resistor across one group; where racks are lumped, `packs.lumping.lumped_spec`
+            says which.
         """
         self._flow = state.view("sensed").coolant_flow_kg_per_s
         self._flow_fraction = state.view("overlay").coolant_fraction
@@ -201,7 +205,7 @@ class Sensors:
         flow = self.slices["coolant_flow_kg_per_s"]
         self._has_flow = flow.stop > flow.start
         self._bleed = state.view("network").bleed  # by slot
-        self._bleed_S = 1.0 / bleed_ohm
+        self._bleed_S = self._series / bleed_ohm  # in a lumped rack, the mean over its groups
 
     def look(self, floats: Floats, places: Ints) -> None:
         """Gather the truth of every sensor and of the air from the state's buffer.
@@ -215,6 +219,8 @@ class Sensors:
         if self._has_flow:
             np.multiply(self._flow_fraction, self._nominal_flow, out=self._flow)
         np.take(floats, places, out=self.gathered, mode="clip")
+        if self._series > 1:
+            self.truth[self.slices["group_voltage_V"]] /= self._series
         if self._wire_ohm > 0.0:
             self.bleed_along_wires(self._bleed[self._group_slot], self._bleed_S)
 

@@ -19,6 +19,23 @@ class SizeSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LumpSpec:
+    """What one simulated cell stands for: so many cells in parallel, so many groups in series."""
+
+    parallel: int
+    series: int
+
+    @property
+    def cells(self) -> int:
+        """Cells in one."""
+        return self.parallel * self.series
+
+
+EVERY_CELL = LumpSpec(parallel=1, series=1)
+"""Full detail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpreadSpec:
     """One standard deviation over cells; capacity and resistance relative, soc absolute."""
 

@@ -41,26 +41,37 @@ def coolant_effect(flow_W_per_K: float, conductance_W_per_K: float) -> float:
 
 def stable_parts(topology: Topology, spec: ThermalSpec, cell_J_per_K: float, step_s: float) -> int:
     """Return into how many equal parts a step is cut so that explicit Euler stays stable."""
-    cell = 4.0 * spec.neighbour_W_per_K + spec.ambient_W_per_K + spec.plate_W_per_K
+    paths = heat_paths(spec, topology.lump.parallel)
+    cell = 2.0 * (paths.beside + paths.behind) + spec.ambient_W_per_K + spec.plate_W_per_K
     plate = topology.cells_per_group * spec.plate_W_per_K + spec.coolant_W_per_K
     rate = max(cell / cell_J_per_K, plate / spec.plate_J_per_K)
     return max(1, math.ceil(rate * step_s / STABILITY))
 
 
 class HeatPaths(NamedTuple):
-    """Numbers of the heat paths that never change [W/K], [J/K]."""
+    """Numbers of the heat paths that never change [W/K], [J/K].
 
-    neighbour: float
+    `beside` leads to the neighbours in the next columns, `behind` to those in the next rows.
+    """
+
+    beside: float
+    behind: float
     ambient: float
     plate: float
     coolant: float
     plate_J_per_K: float
 
 
-def heat_paths(spec: ThermalSpec) -> HeatPaths:
-    """Return the numbers that kernels need of a description."""
+def heat_paths(spec: ThermalSpec, parallel: int = 1) -> HeatPaths:
+    """Return the numbers that kernels need of a description.
+
+    A lumped cell stands for `parallel` cells one behind the other: it touches those beside it with
+    as many, and is as many pitches from the middle of the one behind it. So a slope of temperature
+    along the module carries the heat that it carries in full detail.
+    """
     return HeatPaths(
-        neighbour=spec.neighbour_W_per_K,
+        beside=spec.neighbour_W_per_K * parallel,
+        behind=spec.neighbour_W_per_K / parallel,
         ambient=spec.ambient_W_per_K,
         plate=spec.plate_W_per_K,
         coolant=spec.coolant_W_per_K,
@@ -90,12 +101,10 @@ def heat_of_cells(block, wire, paths, ambient_K, cells, groups, near, air_W):
             t = cells.temperature_K[c]
             to_air = paths.ambient * groups.used[k] * (t - ambient_K)
             to_plate = paths.plate * groups.used[k] * (t - groups.plate_K[k])
-            around = ((t_near[near[c]] - t) + (t_near[near[slots + c]] - t)) + (
-                (t_near[near[_U(2) * slots + c]] - t) + (t_near[near[_U(3) * slots + c]] - t)
-            )
-            cells.net_W[c] = (
-                cells.heat_W[c] + cells.extra_W[c] - to_air - to_plate + paths.neighbour * around
-            )
+            beside = (t_near[near[c]] - t) + (t_near[near[slots + c]] - t)
+            behind = (t_near[near[_U(2) * slots + c]] - t) + (t_near[near[_U(3) * slots + c]] - t)
+            around = paths.beside * beside + paths.behind * behind
+            cells.net_W[c] = cells.heat_W[c] + cells.extra_W[c] - to_air - to_plate + around
             groups.into_W[k] = to_plate + (groups.into_W[k] if place > _U(0) else 0.0)
             air_W[lane] += to_air
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cell_models.contract import LANES, blocks_for
-from packs.spec import LayoutSpec, SizeSpec
+from packs.spec import EVERY_CELL, LayoutSpec, LumpSpec, SizeSpec
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -41,11 +41,16 @@ class Topology:
     group_used, cell_used : float64 (n_group_slots,), (n_cell_slots,)
         1 where there is a group or a cell, 0 in spare lanes.
     near : uint32 (4 * n_cell_slots,)
-        The up to four neighbours of each slot, one after the other; itself where there is none.
+        The neighbours of each slot: two beside it, in the next columns, then two in the next
+        rows; itself where there is none.
     cell_x_m, cell_y_m : float64 (n_cells,)
         Position in the module, seen from above [m].
     edge_a, edge_b : int64 (n_edges,)
         Pairs of cells one pitch apart in the same module.
+    lump : LumpSpec
+        What each cell stands for.
+    whole : Topology or None
+        The pack cell by cell where this one is lumped; read it by `full`.
     """
 
     n_racks: int
@@ -75,6 +80,30 @@ class Topology:
     cell_y_m: Floats
     edge_a: Ints
     edge_b: Ints
+    lump: LumpSpec = EVERY_CELL
+    whole: Topology | None = None
+
+    @property
+    def full(self) -> Topology:
+        """The pack cell by cell: this one, unless it is lumped."""
+        return self if self.whole is None else self.whole
+
+    @property
+    def group_home(self) -> Ints:
+        """Slot of what stands for each group of the full pack, int64 (full.n_groups,)."""
+        return np.repeat(self.group_slot, self.lump.series)
+
+    @property
+    def cell_home(self) -> Ints:
+        """Slot of what stands for each cell of the full pack, int64 (full.n_cells,)."""
+        return np.repeat(self.cell_slot, self.lump.cells)
+
+    def add_up(self, of_groups: Ints, out: Ints) -> None:
+        """Write, by slot, the sum over the groups of the full pack that each group stands for."""
+        series = self.lump.series
+        out[self.group_slot] = (
+            of_groups if series == 1 else of_groups.reshape(-1, series).sum(axis=1)
+        )
 
     @property
     def n_group_slots(self) -> int:
@@ -95,13 +124,16 @@ class Topology:
         return (int(self.rack_first_module[rack]) + module) * self.groups_per_module + group
 
     def cell_name(self, cell: int) -> str:
-        """Return the name shown to people, counted from 1."""
-        return f"{self.group_name(int(self.cell_group[cell]))}, cell {self.cell_place[cell] + 1}"
+        """Return the name shown to people, counted from 1; of its group where that is lumped."""
+        group = self.group_name(int(self.cell_group[cell]))
+        return group if self.whole is not None else f"{group}, cell {self.cell_place[cell] + 1}"
 
     def group_name(self, group: int) -> str:
-        """Return the name shown to people, counted from 1."""
+        """Return the name shown to people, counted from 1; of its rack where that is lumped."""
         module = int(self.group_module[group])
         rack = int(self.group_rack[group])
+        if self.lump.series > 1:
+            return f"rack {rack + 1}"
         in_module = group - module * self.groups_per_module
         in_rack = module - int(self.rack_first_module[rack])
         return f"rack {rack + 1}, module {in_rack + 1}, group {in_module + 1}"
@@ -161,7 +193,7 @@ def build_topology(size: SizeSpec, layout: LayoutSpec) -> Topology:
         cell_y_m=np.asarray(y * layout.pitch_m, dtype=np.float64),
         edge_a=edge_a,
         edge_b=edge_b,
-        near=_near(slots["cell_slot"], len(slots["slot_cell"]), edge_a, edge_b),
+        near=_near(slots["cell_slot"], len(slots["slot_cell"]), edge_a, edge_b, x),
         **slots,
     )
 
@@ -192,14 +224,12 @@ def _slots(rack_first_group: Ints, p: int) -> dict[str, Any]:
     }
 
 
-def _near(cell_slot: Ints, n_slots: int, edge_a: Ints, edge_b: Ints) -> NDArray[np.uint32]:
-    """Return the neighbours of every slot, in four rows."""
+def _near(cell_slot: Ints, n_slots: int, edge_a: Ints, edge_b: Ints, x: Ints) -> NDArray[np.uint32]:
+    """Return the neighbours of every slot, in four rows: beside it (two), one row on or back."""
     near = np.tile(np.arange(n_slots, dtype=np.uint32), (4, 1))
-    ends, others = np.concatenate([edge_a, edge_b]), np.concatenate([edge_b, edge_a])
-    order = np.argsort(ends, kind="stable")
-    ends, others = ends[order], others[order]
-    first = np.searchsorted(ends, ends)  # the how-manieth neighbour of its cell each one is
-    near[np.arange(len(ends)) - first, cell_slot[ends]] = cell_slot[others]
+    row = np.where(x[edge_a] != x[edge_b], 0, 2)
+    near[row, cell_slot[edge_a]] = cell_slot[edge_b]
+    near[row + 1, cell_slot[edge_b]] = cell_slot[edge_a]
     return near.ravel()
 
 

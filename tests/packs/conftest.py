@@ -15,13 +15,16 @@ from cell_models.ecm_params import EcmParams, load_ecm_params
 from packs import network
 from packs.currents import bus_stage, prepare_wiring, reduce_stage, spread_stage
 from packs.ladder import open_ladder
+from packs.lumping import lay_out, lumped_spec
 from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.overlay import declare_overlay
 from packs.pcs import ReferencePcs
 from packs.plant import Plant
 from packs.sensors import Sensors
 from packs.spec import (
+    EVERY_CELL,
     LayoutSpec,
+    LumpSpec,
     PackSpec,
     PcsSpec,
     RailSpec,
@@ -103,13 +106,16 @@ def nested(spec: Any, changes: dict[str, Any]) -> Any:
 
 def make_plant(
     *, params: EcmParams | None = None, pcs: PcsSpec = PCS, seed: int = 1, step_s: float = 0.1,
-    **changes: Any,
+    lump: LumpSpec = EVERY_CELL, **changes: Any,
 ) -> Plant:  # fmt: skip
     """Return a plant at rest, with its state as `plant.state`; `changes` go to `nested`."""
     spec = nested(SPEC, changes)
-    topology = build_topology(spec.size, spec.layout)
-    model = EcmModel(params or load_ecm_params("lg_m50"), topology.n_cell_slots)
-    plant = Plant(spec, topology, model, ReferencePcs(pcs), seed)
+    topology = lay_out(spec, lump)
+    model = EcmModel(
+        params or load_ecm_params("lg_m50"), topology.n_cell_slots, series=lump.series,
+        parallel=lump.parallel,
+    )  # fmt: skip
+    plant = Plant(lumped_spec(spec, lump), topology, model, ReferencePcs(pcs), seed)
     schema = Schema()
     plant.declare(schema)
     declare_overlay(schema, topology, 0)
