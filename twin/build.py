@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from pydantic import ValidationError
 
 from cell_models.ecm_params import EcmParams, load_ecm_params
 from controllers.ports import CellRating, PackMap
+from packs.lumping import lay_out, lumped_spec
 from packs.overlay import declare_overlay
 from packs.plant import Plant
 from packs.sensors import Sensors
 from packs.spec import (
+    EVERY_CELL,
     CellFuseSpec,
     CidSpec,
     LayoutSpec,
@@ -28,7 +31,7 @@ from packs.spec import (
     WiringSpec,
 )
 from packs.state import Schema
-from packs.topology import Topology, build_topology
+from packs.topology import Topology
 from twin.control import BmsPort, EmsPort, declare_commands
 from twin.converter import PcsPort
 from twin.engine import Clock, Engine
@@ -39,6 +42,7 @@ from twin.registry import PlugInError, resolve
 from twin.runfiles.recorder import NullRecorder
 from twin.scenarios.environment import build_environment
 from twin.scenarios.load import load_scenario, problem_in
+from twin.scenarios.lumping import lump_of
 from twin.scenarios.problems import Problem, ScenarioError, plain_message
 from twin.scenarios.scenario import Scenario
 from twin.scenarios.sections import Rail
@@ -110,8 +114,8 @@ class Parts:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._problems: list[Problem] = []
-        spec = pack_spec(scenario)
-        self.topology = build_topology(spec.size, spec.layout)
+        spec, lump = pack_spec(scenario), lump_of(scenario.site, scenario.resolution)
+        self.topology = lay_out(spec, lump)
         self.sensors = Sensors(
             sensors_spec(scenario),
             self.topology,
@@ -131,10 +135,11 @@ class Parts:
             factories[kind] = self._try(key, resolve, kind, name, folder)
         self._stop_if_wrong()
         self.params: EcmParams = params
-        self.pack = pack_map(scenario, params, self.topology, self.sensors)
-        model = self._try(
-            "cell.model", factories["cell_models"], params, self.topology.n_cell_slots
-        )
+        self.pack = pack_map(scenario, params, self.topology.full, self.sensors)
+        make_cells = factories["cell_models"]
+        if lump != EVERY_CELL:
+            make_cells = partial(make_cells, series=lump.series, parallel=lump.parallel)
+        model = self._try("cell.model", make_cells, params, self.topology.n_cell_slots)
         converter = self._try("pcs.use", factories["pcs"], pcs_spec(scenario))
         self.bms = self._try("bms.options", factories["bms"], self.pack, _options(scenario.bms))
         self.ems = self._try("ems.options", factories["ems"], self.pack, _options(scenario.ems))
@@ -142,7 +147,8 @@ class Parts:
             self._try(f"{kind}.use", check_members, kind, plug_in)
         self._stop_if_wrong()
         self.converter = PcsPort(converter, lambda why: self.engine.lose_pcs(why))
-        self.plant = Plant(spec, self.topology, model, self.converter, scenario.seed)
+        simulated = lumped_spec(spec, lump)
+        self.plant = Plant(simulated, self.topology, model, self.converter, scenario.seed)
         self.plant.cell_voltage_max_V = params.voltage_max_V
 
     def _try(self, key: str, make: Callable[..., Any], *arguments: Any) -> Any:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from controllers.ports import BmsState, EmsMode
 from packs.overlay import CONTACTORS
+from packs.spec import EVERY_CELL
 from twin.control import CHARGE, DISCHARGE, SITE
 from twin.ledger import DIMENSIONLESS, TERMS
 from twin.runfiles.layout import Axis, ChannelSpec
 from twin.runfiles.recorder import RecordedChannel
+from twin.scenarios.lumping import in_words
 
 if TYPE_CHECKING:
     from packs.sensors import Sensors
@@ -20,10 +23,20 @@ if TYPE_CHECKING:
 
 
 def axes(topology: Topology, sensors: Sensors) -> dict[str, Axis]:
-    """Return the index axes of a run file, with the place of every entry (from 0)."""
+    """Return the index axes of a run file, with the place of every entry (from 0).
+
+    Where cells are lumped there is one per group, and groups of a lumped rack are all alike: so
+    files of any resolution read the same way.
+    """
+    lump, topology = topology.lump, topology.full
+    lumped = ""
+    if lump != EVERY_CELL:
+        lumped = f"each stands for {in_words(replace(lump, series=1))}"
+        lumped += ", alike in the whole rack" if lump.series > 1 else ""
     groups = topology.groups_per_module
     first_module = topology.rack_first_module
-    group_of_cell, group = topology.cell_group, np.arange(topology.n_groups)
+    one_each = slice(None, None, lump.parallel)
+    group_of_cell, group = topology.cell_group[one_each], np.arange(topology.n_groups)
     at = topology.cell_group[sensors.temperature_cell]
 
     def places(g: Any) -> dict[str, Any]:
@@ -37,8 +50,9 @@ def axes(topology: Topology, sensors: Sensors) -> dict[str, Axis]:
     found = [
         Axis(
             name="cell",
-            size=topology.n_cells,
-            coordinates={**places(group_of_cell), "place": topology.cell_place},
+            size=len(group_of_cell),
+            coordinates={**places(group_of_cell), "place": topology.cell_place[one_each]},
+            long_name=lumped,
         ),
         Axis(name="group", size=topology.n_groups, coordinates=_as_place(places(group))),
         Axis(name="rack", size=topology.n_racks),
@@ -86,20 +100,23 @@ def _channel(
     unit: str = "1",
     text: str = "",
     index: Any = None,
+    factor: float = 1.0,
     **more: Any,
 ) -> RecordedChannel:
     group, _, name = path.partition("/")
     spec = ChannelSpec(group=group, name=name, axis=axis, unit=unit, long_name=text, **more)
-    return RecordedChannel(spec, source.reshape(-1), index)
+    return RecordedChannel(spec, source.reshape(-1), index, factor)
 
 
 def _truth(engine: Engine) -> list[RecordedChannel]:
     plant = engine.plant
-    cell, group = plant.topology.cell_slot, plant.topology.group_slot
+    series = plant.topology.lump.series
+    cell, group = np.repeat(plant.topology.cell_slot, series), plant.topology.group_home
+    share = 1.0 / series  # of a lumped rack, for each of its groups
     cells, net, heat = plant.cells, plant.network, plant.heat
     return [
         _channel(
-            "truth/cell_voltage_V", cells.voltage_V, "cell", "V", "terminal voltage", cell
+            "truth/cell_voltage_V", cells.voltage_V, "cell", "V", "terminal voltage", cell, share
         ),
         _channel(
             "truth/cell_current_A", cells.current_A, "cell", "A",
@@ -111,7 +128,7 @@ def _truth(engine: Engine) -> list[RecordedChannel]:
         ),
         _channel(
             "truth/cell_heat_W", cells.heat_W, "cell", "W",
-            "heat released by the cell itself, its short and joint apart", cell,
+            "heat released by the cell itself, its short and joint apart", cell, share,
         ),
         _channel(
             "truth/cell_validity", engine.ledger.validity, "cell", "1",
@@ -120,7 +137,7 @@ def _truth(engine: Engine) -> list[RecordedChannel]:
         ),
         _channel(
             "truth/group_voltage_V", net.group_voltage_V, "group", "V", "voltage of the group",
-            group,
+            group, share,
         ),
         _channel(
             "truth/rack_voltage_V", net.rack_voltage_V, "rack", "V",

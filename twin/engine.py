@@ -105,9 +105,9 @@ class Engine:
         self._places = _places_of_truth(plant, sensors, state)
 
     def cell_soc(self) -> NDArray[np.float64]:
-        """Return the true state of charge of every cell now, float64 (n_cells,)."""
+        """Return the true state of charge now of every cell of the full pack, (n_cells,)."""
         self.ledger.observe()
-        return self.ledger.soc[self.plant.topology.cell_slot]
+        return self.ledger.soc[self.plant.topology.cell_home]
 
     def tell_reasons(self, reasons: Mapping[int, str]) -> None:
         """Write what the codes of ``ems/reason`` mean, as soon as there is a new one."""
@@ -234,7 +234,7 @@ class Engine:
         plant, bms, ems = self.plant, self.bms_port.out, self.ems_port.out
         lost = self.ems_port.out.lost[0] or plant.pcs_view.lost[0]
         plant.switchgear.command(self._all_open if lost else bms.coil, tick)
-        plant.network.bleed[plant.topology.group_slot] = bms.bleed
+        plant.topology.add_up(bms.bleed, plant.network.bleed)
         plant.control.setpoint_W[0] = ems.power_W[0]
         plant.control.running[0] = ems.mode[0] in RUNNING
 
@@ -377,9 +377,9 @@ def _places_of_truth(plant: Plant, sensors: Sensors, state: State) -> NDArray[np
     top = plant.topology
     inlet = np.repeat(state.places(control.inlet_K), plant.topology.n_racks)
     places = {
-        "group_voltage_V": state.places(net.group_voltage_V)[top.group_slot],
+        "group_voltage_V": state.places(net.group_voltage_V)[top.group_home],
         "temperature_K": state.places(plant.cells.temperature_K)[
-            top.cell_slot[sensors.temperature_cell]
+            top.cell_home[sensors.temperature_cell]
         ],
         "rack_current_A": state.places(net.rack_current_A),
         "rack_current_b_A": state.places(net.rack_current_A),

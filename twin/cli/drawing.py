@@ -9,6 +9,7 @@ import numpy as np
 
 from twin.cli.screen import duration
 from twin.runfiles.layout import counted
+from twin.scenarios.lumping import in_words, lump_of
 
 if TYPE_CHECKING:
     from twin.engine import Engine
@@ -26,10 +27,11 @@ def pack_facts(engine: Engine, scenario: Scenario) -> dict[str, Any]:
     Returns
     -------
     dict
-        Sizes; ``voltage_V`` (nominal, min, max), ``charge_Ah``, ``energy_Wh`` of the site at the
-        reference temperature; neighbours per cell; sensors by kind; faults.
+        Sizes; ``resolution``, and how many cells are ``simulated``; ``voltage_V`` (nominal, min,
+        max), ``charge_Ah``, ``energy_Wh`` of the site at the reference temperature; neighbours per
+        cell; sensors by kind; faults.
     """
-    top = engine.plant.topology
+    top = engine.plant.topology.full
     model: Any = engine.plant.model
     params = model.params
     in_series = int(np.diff(top.rack_first_group).max())
@@ -46,6 +48,8 @@ def pack_facts(engine: Engine, scenario: Scenario) -> dict[str, Any]:
         "cells_per_group": top.cells_per_group,
         "groups_in_series": in_series,
         "cell": params.name,
+        "resolution": scenario.resolution,
+        "simulated": engine.plant.topology.n_cells,
         "voltage_V": {
             "nominal": nominal_V * in_series,
             "min": params.voltage_min_V * in_series,
@@ -70,6 +74,7 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
         _count(found["cells_per_group"], "cell", "in parallel"),
     ]
     yield "pack", " × ".join(sizes) + f" = {counted(found['cells'], 'cell')}"
+    yield "resolution", _resolution(found, scenario)
     volts = found["voltage_V"]
     yield (
         "voltage",
@@ -118,6 +123,21 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
         ),
     )
     yield "faults", "; ".join(_fault(fault) for fault in scenario.faults) or "none"
+
+
+def _resolution(found: dict[str, Any], scenario: Scenario) -> str:
+    """Return what is simulated of the pack, and what that leaves untouched."""
+    if scenario.resolution == "cell":
+        return "cell: every cell is simulated"
+    lump = lump_of(scenario.site, scenario.resolution)
+    text = (
+        f"{scenario.resolution}: {in_words(lump)} are simulated as one, "
+        f"{found['simulated']:,} in place of {counted(found['cells'], 'cell')}; sensors and "
+        f"controllers are those of the full pack"
+    )
+    if lump.series > 1:
+        text += ", groups of a rack are all alike, and what balancing takes, the whole rack loses"
+    return text
 
 
 def _count(n: int, word: str, how: str) -> str:
@@ -172,7 +192,7 @@ def _fault(fault: Any) -> str:
 
 def sensor_rows(engine: Engine, scenario: Scenario) -> Iterator[tuple[str, str, str]]:
     """Yield what is measured: kind, how many, and where with the data sheet in short."""
-    top = engine.plant.topology
+    top = engine.plant.topology.full
     thermistors = scenario.sensors.temperature
     homes = {
         "group_voltage_V": "one per group",
@@ -189,7 +209,7 @@ def sensor_rows(engine: Engine, scenario: Scenario) -> Iterator[tuple[str, str, 
 
 def module_drawing(engine: Engine) -> list[str]:
     """Return one module seen from above in letters: the group's number, a mark at a thermistor."""
-    top = engine.plant.topology
+    top = engine.plant.topology.full
     cells = np.flatnonzero(top.cell_module == 0)
     x, y = (_grid(values[cells]) for values in (top.cell_x_m, top.cell_y_m))
     groups = top.cell_group[cells] + 1

@@ -54,7 +54,7 @@ def check(scenario: ScenarioName, overrides: Overrides = None, as_json: JsonFlag
         return
     from twin.runfiles.layout import counted
 
-    cells = counted(engine.plant.topology.n_cells, "cell")
+    cells = counted(engine.plant.topology.full.n_cells, "cell")
     say(f"{scenario}: no problems; {cells}, {counted(steps, 'step')} of {duration(loaded.step)}")
 
 
@@ -90,7 +90,7 @@ def show(
         table.add_row(*row)
     stdout().print(table)
     pitch_mm = 1000.0 * loaded.layout.pitch
-    modules = engine.plant.topology.n_modules
+    modules = engine.plant.topology.full.n_modules
     say(f"Module 1 of {modules} from above, {pitch_mm:g} mm between cells.")
     say("Each number is a cell of that group, * a thermistor beside it.")
     say()

@@ -31,7 +31,7 @@ def pack_figure(engine: Any) -> Figure:
     -------
     Figure
     """
-    topology = engine.plant.topology
+    topology = engine.plant.topology.full
     cells = np.flatnonzero(topology.cell_module == 0)
     pitch = engine.plant.spec.layout.pitch_m
     x, y = 1e3 * topology.cell_x_m[cells], 1e3 * topology.cell_y_m[cells]
@@ -83,7 +83,11 @@ def _wrap(topology: Any) -> tuple[int, int]:
 
 
 def _write_head(figure: Figure, engine: Any, total: float) -> None:
-    topology, spec, params = engine.plant.topology, engine.plant.spec, engine.plant.model.params
+    topology, spec, params = (
+        engine.plant.topology.full,
+        engine.plant.spec,
+        engine.plant.model.params,
+    )
     modules = topology.n_modules // topology.n_racks
     groups = topology.groups_per_module
     series, p = modules * groups, topology.cells_per_group
@@ -117,7 +121,7 @@ def _s(count: int) -> str:
 
 
 def _draw_module(axes: Axes, engine: Any, cells: Any, inch_per_mm: float) -> None:
-    topology, spec = engine.plant.topology, engine.plant.spec
+    topology, spec = engine.plant.topology.full, engine.plant.spec
     pitch = 1e3 * spec.layout.pitch_m
     x, y = 1e3 * topology.cell_x_m, 1e3 * topology.cell_y_m
     diameter = min(1e3 * engine.plant.model.params.diameter_m, pitch)
@@ -254,7 +258,7 @@ def _draw_legend(axes: Axes, engine: Any) -> None:
 
 def _draw_site(axes: Axes, engine: Any, rows: int, per_row: int, room_in: float) -> None:
     """PCS, bus, then every rack with its switchgear and modules; inches, y downward."""
-    topology = engine.plant.topology
+    topology = engine.plant.topology.full
     modules = topology.n_modules // topology.n_racks
     step = min((room_in - 3.25) / per_row, 1.5)
     bus, first = 1.25, 3.05

@@ -26,11 +26,14 @@ class RecordedChannel:
         Live view, of any real, integer or boolean type; (1,) for a scalar.
     index : int (m,) or None
         Entries of `source` to record, in the order of the axis; None for all.
+    factor : float
+        What every entry is multiplied with.
     """
 
     spec: ChannelSpec
     source: NDArray[Any]
     index: NDArray[Any] | None = None
+    factor: float = 1.0
 
     @property
     def size(self) -> int:
@@ -83,11 +86,18 @@ class Block:
             (owners[owner].reshape(-1), np.array(found, dtype=np.int64), buffers[kind])
             for (owner, kind), found in runs.items()
         ]
+        self._scaled = [
+            (self._tables[channel.spec.group][channel.spec.name], channel.factor)
+            for channel in channels
+            if channel.factor != 1.0
+        ]
 
     def take(self, row: int) -> None:
         """Copy every source into the row of that number."""
         for source, runs, buffer in self._copies:
             copy_row(row, source, runs, buffer)
+        for table, factor in self._scaled:
+            table[row] *= factor
 
     def parts(self, start: int, stop: int) -> dict[str, Mapping[str, NDArray[Any]]]:
         """Return rows `start` to `stop` of every channel, as views, by group and name."""

@@ -16,6 +16,7 @@ from twin.scenarios.fault_windows import (
     Place,
     place_levels,
 )
+from twin.scenarios.lumping import lumping
 from twin.scenarios.plant_fault_sections import RailResistance
 from twin.scenarios.sections import Sensors, Site
 from twin.scenarios.sensor_fault_sections import (
@@ -67,7 +68,7 @@ def inconsistencies(parts: Parts) -> list[Inconsistency]:
     checks: tuple[Callable[[Parts], Iterator[Inconsistency]], ...] = (
         _clock, _periods, _delays, _sensor_delays, _scan, _thermistors, _bms_period, _spread,
         _unequal_racks, _fuses, _cid, _layout, _pcs_voltage, _demand, _fault_names, _fault_times,
-        _fault_places, _rails,
+        _fault_places, _rails, _lumping,
     )  # fmt: skip
     return [found for check in checks for found in check(parts)]
 
@@ -312,6 +313,11 @@ def _fault_times(parts: Parts) -> Iterator[Inconsistency]:
         if fault.from_ is not None and duration is not None and fault.from_ >= duration:
             text = f"{_show(fault.from_)} is not before the end of the run at {_show(duration)}"
             yield ("faults", index, "from"), text
+
+
+def _lumping(parts: Parts) -> Iterator[Inconsistency]:
+    resolution, site, cell, faults = parts.get("resolution", "site", "cell", "faults")
+    yield from lumping(resolution, site, cell, faults or ())
 
 
 def _fault_places(parts: Parts) -> Iterator[Inconsistency]:

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from twin.scenarios import units
 from twin.scenarios.consistency import Parts, inconsistencies
 from twin.scenarios.fault_sections import Fault
+from twin.scenarios.lumping import Resolution
 from twin.scenarios.sections import (
     Cell,
     Controller,
@@ -69,6 +70,8 @@ class Scenario(Section):
 
     Attributes
     ----------
+    resolution : str
+        What is simulated one by one: every cell, or each group or each rack lumped into one.
     text : str
         The scenario as YAML, after overrides; "" when it was not loaded from YAML.
     sha256 : str
@@ -86,6 +89,7 @@ class Scenario(Section):
     duration: units.Seconds
     step: units.Seconds
     alert_step: units.Seconds = Field(default_factory=_default_alert_step)
+    resolution: Resolution = "cell"
     site: Site
     cell: Cell
     wiring: Wiring
