@@ -19,7 +19,7 @@ from twin.scenarios.scenario import Scenario
 from twin.session import attach_file
 
 ONLY_AT_START = re.compile(
-    r"(name|seed|start|site|layout)(\.|$)"
+    r"(name|seed|start|site|layout|resolution)(\.|$)"
     r"|cell(\.(model|parameters|spread|racks|initial_\w+)|$)"
     r"|wiring(\.dc_link(\.capacitance|$)|$)"
     r"|thermal(\.plate(\.heat_capacity|$)|$)"
@@ -84,6 +84,8 @@ def start_fork(
         changed = parse_scenario(text, overrides, source=str(parent), directory=home)
         engine, news = _change(engine, changed, overrides, parent)
     more = {"parent": str(parent), "parent_sha256": original.sha256, "fork_s": at_tick / 1000.0}
+    if "lumping" in attributes:
+        more["lumping"] = attributes["lumping"]
     attach_file(engine, changed, path, force=force, more=more)
     for number in engine.injector.active():
         engine.recorder.fault_transition(at_tick / 1000.0, number, True)

@@ -15,6 +15,7 @@ from twin.answer_key import answer_key
 from twin.build import build
 from twin.channels import axes, channels
 from twin.engine import Engine, StepError
+from twin.pilot import lumping_error
 from twin.runfiles.layout import DiskFull
 from twin.runfiles.recorder import Recorder
 from twin.scenarios.scenario import Scenario
@@ -96,16 +97,17 @@ def attach_file(
 def _plant_facts(engine: Engine) -> dict[str, Any]:
     """Return what a report puts beside the BMS's own parameters, and where the cells sit."""
     model: Any = engine.plant.model
-    params, topology = model.params, engine.plant.topology
+    params, topology = model.params, engine.plant.topology.full
+    p = engine.plant.topology.lump.parallel
     return {
         "cell": params.name,
         "capacity_Ah": params.capacity_As / 3600.0,
         "rc_pairs": params.n_rc,
         "voltage_min_V": params.voltage_min_V,
         "voltage_max_V": params.voltage_max_V,
-        "cell_x_m": topology.cell_x_m.tolist(),
-        "cell_y_m": topology.cell_y_m.tolist(),
-        "thermistor_cell": engine.sensors.temperature_cell.tolist(),
+        "cell_x_m": topology.cell_x_m[::p].tolist(),
+        "cell_y_m": (topology.cell_y_m[::p] / p).tolist(),
+        "thermistor_cell": (engine.sensors.temperature_cell // p).tolist(),
     }
 
 
@@ -154,7 +156,9 @@ def run(
 
 
 def start_run(scenario: Scenario, path: Path, *, force: bool = False) -> Engine:
-    """Build a scenario's engine and its run file."""
+    """Build a scenario's engine and its run file; where cells are lumped, a pilot goes before."""
     engine = build(scenario)
-    attach_file(engine, scenario, path, force=force, more={})
+    error = lumping_error(scenario)
+    more = {} if error is None else {"lumping": error}
+    attach_file(engine, scenario, path, force=force, more=more)
     return engine

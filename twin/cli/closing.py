@@ -7,6 +7,7 @@ from typing import Any
 
 from twin.cli.screen import duration, facts, grid, say, stdout, times
 from twin.runfiles.layout import BEYOND, counted
+from twin.runfiles.lumping import sentence
 
 ZERO_CELSIUS_K = 273.15
 
@@ -84,6 +85,7 @@ def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "charge residual",
         residual(found["charge_residual_As"], "A·s", found.get("charge_residual"), "charge"),
     )
+    yield "lumped", sentence(found["lumping"]) if found.get("lumping") else ""
     if "wall_s" in found:
         yield (
             "wall time",

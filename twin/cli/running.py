@@ -89,6 +89,8 @@ def run(
         _load_kernels(loaded, _is_watched(quiet, as_json))
     from twin.session import start_run
 
+    if loaded.resolution != "cell" and _is_watched(quiet, as_json):
+        complain("holding the lumped pack against full detail …", style="dim")
     engine = start_run(loaded, path, force=force)
     pacer = None
     if pace is not None:

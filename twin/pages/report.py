@@ -87,6 +87,7 @@ def _sections(facts: Facts) -> list[str]:
         ("The BMS\u2019s verdict against the answer key", _verdict(facts)),
         ("The pack at its worst moment", _map(facts)),
         ("Energy ledger", report_tables.ledger(facts)),
+        ("What lumping costs", report_tables.lumping(facts)),
         ("What the filter believed", _beliefs(facts)),
         ("Events", report_tables.events(facts)),
         ("Origin", report_tables.origin(facts)),

@@ -12,6 +12,7 @@ from twin.pages.plots import SEVERITIES
 from twin.pages.verdicts import has
 from twin.pages.wording import celsius, clock, energy, length_of, scientific, span
 from twin.runfiles.layout import BEYOND, counted
+from twin.runfiles.lumping import error_rows
 
 EVENTS_SHOWN = 50
 Cells = Sequence[str]
@@ -172,6 +173,25 @@ def _audit(last: dict[str, float]) -> str:
         "about 10\u207b\u00b9\u2074 of "
         "the throughput; a wrong flow would show at once.</p>"
     )
+
+
+def lumping(facts: Facts) -> str:
+    """Return the error against full detail that the pilot found; empty in full detail."""
+    found = facts.run.lumping
+    if found is None:
+        return ""
+    text = f"<p>{escape(found['stands_for'])} are simulated as one (resolution: "
+    text += f"{escape(found['resolution'])}). What differs inside cannot be seen here"
+    rows = error_rows(found)
+    if not rows:
+        return f"{text}; a pilot against full detail gave nothing: {escape(found['ended'])}.</p>"
+    short = f" ({escape(found['ended'])})" if found["ended"] else ""
+    text += (
+        f". For its first {span(found['pilot_s'])}{short} the same scenario was also run cell by "
+        "cell, with the same seed; the two differ by this. Later they may differ more.</p>"
+    )
+    lines = [(escape(name[:1].upper() + name[1:]), *sizes) for name, *sizes in rows]
+    return text + table(("", "Largest", "RMS"), lines, numeric=(1, 2))
 
 
 # ---- what the filter believed -------------------------------------------------------------------

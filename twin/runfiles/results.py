@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from twin.runfiles.layout import (
     FaultRow,
     counted,
 )
+from twin.runfiles.lumping import COORDINATES
 
 if TYPE_CHECKING:
     from twin.runfiles.reader import RunReader
@@ -102,6 +104,12 @@ class Run:
         """The scenario as it was run, in YAML."""
         return str(self.attributes.get("scenario", ""))
 
+    @cached_property
+    def lumping(self) -> dict[str, Any] | None:
+        """What was lumped and what it costs (`twin.pilot.lumping_error`); None in full detail."""
+        found = self.attributes.get("lumping")
+        return json.loads(found) if found else None
+
     @property
     def ended(self) -> str:
         """How the run ended, in words."""
@@ -144,6 +152,8 @@ class Run:
             f"{axis if key == 'place' else key} {int(values[index]) + 1}"
             for key, values in places.items()
         ]
+        if axis == "cell" and self.lumping:
+            return ", ".join(words[: COORDINATES[self.lumping["resolution"]]])
         if "place" in places or axis in places:
             return ", ".join(words)
         return f"{axis} {index + 1}" + (f" ({', '.join(words)})" if words else "")
@@ -262,7 +272,7 @@ def summary(run: Run) -> dict[str, Any]:
         JSON-ready. ``peak_temperature``, ``min_voltage`` and ``max_voltage`` hold value, unit,
         index, where, time_s and whether the cell was beyond its tables then; ``events`` counts
         the alarms that came, by severity; ``soc_error`` is in points (0.01 of SOC); None where the
-        file lacks what is needed.
+        file lacks what is needed; ``lumping`` is that of `Run`.
     """
     time_s = run.time_s(next((s.group for s in run.channels.values()), "truth"))
     alarms = [event for event in run.events if event.is_alarm]
@@ -288,6 +298,7 @@ def summary(run: Run) -> dict[str, Any]:
         "energy_residual_J": residual_J,
         "energy_residual_relative": relative,
         "charge_residual_As": charge[0] if charge else None,
+        "lumping": run.lumping,
     }
 
 
