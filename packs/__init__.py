@@ -2,6 +2,7 @@
 
 spec         what a pack is made of: sizes, wiring, thermal and sensor data, as plain numbers
 topology     which cell sits in which group, module and rack; neighbours; slots of 32 side by side
+lumping      groups or racks simulated as one cell each
 state        the one mutable State: two flat buffers and their named views
 overlay      every injectable point as an array, neutral when healthy
 rng          random numbers as a pure function of (seed, channel name, tick)

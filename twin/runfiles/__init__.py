@@ -6,4 +6,5 @@ block               rows in memory: tables filled by a compiled copy
 hdf5                the file; column writes its chunks, guarded_file survives accidents
 reader, results     reading
 compare             runs side by side
+lumping             what was lumped and what it costs, in words
 """

@@ -6,6 +6,7 @@ fault_sections                      every kind of fault: plant_fault_sections,
                                     sensor_fault_sections; fault_windows: where and when
 units, sensor_units                 quantities at the file boundary
 consistency                         checks between sections
+lumping                             what one simulated cell stands for, and what that rules out
 profiles                            columns of CSV files
 environment                         what the site sees over time
 problems                            what is wrong, where, and the remedy
