@@ -2,7 +2,7 @@
 
     scenarios/  one YAML file in, one validated description out: `load_scenario`
     registry    plug-ins: our short names, entry points, `module:object`
-    build       Scenario -> Engine: `build`; sensor_sheets: the sensors' part
+    build       Scenario -> Engine: `build`; plant_specs, sensor_sheets: what each part is told
     engine      one step from top to bottom; run, snapshot, restore
     control     messages to BMS and EMS, commands back; watchdog: one that hangs
     converter   the PCS as a plug-in that may fail

@@ -21,7 +21,7 @@ from packs.overlay import AIR
 scratch = np.zeros((5, 1))
 keys, sheet, faults = np.ones(1, dtype=np.uint64), np.zeros((SHEET_ROWS, 1)), np.zeros((AIR + 1, 1))
 draw(0, 1, np.uint64(2), keys, sheet, faults, scratch)
-print(repr(float(scratch[1, 0])))
+print(repr(float(scratch[3, 0])))
 """
 OLD, NEW = "_GOLDEN = _U(0x9E3779B97F4A7C15)", "_GOLDEN = _U(0x9E3779B97F4A7C17)"
 

@@ -115,8 +115,9 @@ def test_lane_loops_draw_the_normal_numbers_of_the_generator_to_the_bit() -> Non
     n = 200_000  # one draw in 6 beyond the centre, 1 in 1e4 beyond four sigma
     with np.errstate(over="ignore"):
         keys = np.arange(n, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        scratch, sheet = np.zeros((5, n)), np.ones((6, n))
-        draw(0, n, np.uint64(12_000), keys, sheet, np.zeros((9, n)), scratch)
+        scratch, sheet, faults = np.zeros((5, n)), np.ones((6, n)), np.zeros((9, n))
+        faults[LOST, 0] = 0.1  # without any chance none is drawn
+        draw(0, n, np.uint64(12_000), keys, sheet, faults, scratch)
         expected = [normal(key, np.uint64(12_000)) for key in keys[:5000]]
         tails = np.flatnonzero(np.abs(scratch[0]) > 3.5)
         far = [normal(keys[k], np.uint64(12_000)) for k in tails]

@@ -5,7 +5,7 @@ scenario, section, sections         the models; sensor_sections: of sensors
 fault_sections                      every kind of fault: plant_fault_sections,
                                     sensor_fault_sections; fault_windows: where and when
 units, sensor_units                 quantities at the file boundary
-consistency                         checks between sections
+consistency, fault_consistency       checks between sections; parts: what they work on
 lumping                             what one simulated cell stands for, and what that rules out
 profiles                            columns of CSV files
 environment                         what the site sees over time

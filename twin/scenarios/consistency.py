@@ -7,29 +7,11 @@ a file are reported at once, whatever else is wrong with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from twin.scenarios.fault_windows import (
-    SENSOR_CHANNELS,
-    TRIGGER_CHANNELS,
-    FaultSection,
-    Place,
-    place_levels,
-)
+from twin.scenarios.fault_consistency import fault_inconsistencies
 from twin.scenarios.lumping import lumping
-from twin.scenarios.plant_fault_sections import RailResistance
-from twin.scenarios.sections import Sensors, Site
-from twin.scenarios.sensor_fault_sections import (
-    MessageLoss,
-    SensorDelay,
-    SensorFault,
-    SensorsSwapped,
-    section_of,
-)
-from twin.scenarios.units import ticks
-
-KeyPath = tuple[str | int, ...]
-Inconsistency = tuple[KeyPath, str]
+from twin.scenarios.parts import Inconsistency, KeyPath, Parts, is_multiple, is_whole, show
+from twin.scenarios.sections import Sensors
 
 # A lithium-ion group never exceeds this at its terminals (assumed; the highest of the common
 # chemistries), so a PCS that needs more than all groups together give can never run.
@@ -37,20 +19,6 @@ GROUP_VOLTAGE_MAX_V = 4.5
 GROUP_VOLTAGE_NOMINAL_V = 3.6  # of common lithium-ion cells (assumed)
 BMS_PERIOD_MAX_S = 1.5  # two periods fit into the 3 s after which limits count as zero
 SPREAD_REACH = 4.0  # standard deviations that the initial SOC of a population is checked for
-
-
-class Parts:
-    """The valid parts of a scenario by key; `missing` raises nothing but skips the check.
-
-    `faults` holds None in place of an invalid entry.
-    """
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self._values = values
-
-    def get(self, *names: str) -> list[Any]:
-        """Return the named parts; None for one that is absent or invalid."""
-        return [self._values.get(name) for name in names]
 
 
 def inconsistencies(parts: Parts) -> list[Inconsistency]:
@@ -67,49 +35,23 @@ def inconsistencies(parts: Parts) -> list[Inconsistency]:
     """
     checks: tuple[Callable[[Parts], Iterator[Inconsistency]], ...] = (
         _clock, _periods, _delays, _sensor_delays, _scan, _thermistors, _bms_period, _spread,
-        _unequal_racks, _fuses, _cid, _layout, _pcs_voltage, _demand, _fault_names, _fault_times,
-        _fault_places, _rails, _lumping,
+        _unequal_racks, _fuses, _cid, _layout, _pcs_voltage, _demand, fault_inconsistencies,
+        _lumping,
     )  # fmt: skip
     return [found for check in checks for found in check(parts)]
-
-
-def _is_multiple(time_s: float, unit_s: float) -> bool:
-    """Return whether a time is a whole number of ticks and of units."""
-    try:
-        return ticks(time_s) % ticks(unit_s) == 0
-    except (ValueError, ZeroDivisionError):
-        return False
-
-
-def _is_whole(time_s: float) -> bool:
-    try:
-        ticks(time_s)
-    except ValueError:
-        return False
-    return True
-
-
-def _show(time_s: float) -> str:
-    """Return a time as people write it."""
-    if time_s < 1.0:
-        return f"{time_s * 1e3:g} ms"
-    for unit, size in (("h", 3600.0), ("min", 60.0)):
-        if time_s >= size and time_s % size == 0.0:
-            return f"{time_s / size:g} {unit}"
-    return f"{time_s:g} s"
 
 
 def _clock(parts: Parts) -> Iterator[Inconsistency]:
     step, alert, duration = parts.get("step", "alert_step", "duration")
     for key, value in (("step", step), ("alert_step", alert)):
-        if value is not None and not _is_whole(value):
-            yield (key,), f"{_show(value)} is not a multiple of 1 ms, the simulator's clock"
-    if step is None or not _is_whole(step):
+        if value is not None and not is_whole(value):
+            yield (key,), f"{show(value)} is not a multiple of 1 ms, the simulator's clock"
+    if step is None or not is_whole(step):
         return
     if alert is not None and alert > step:
-        yield ("alert_step",), f"{_show(alert)} is longer than the step {_show(step)}"
-    if duration is not None and not _is_multiple(duration, step):
-        yield ("duration",), f"{_show(duration)} is not a multiple of the step {_show(step)}"
+        yield ("alert_step",), f"{show(alert)} is longer than the step {show(step)}"
+    if duration is not None and not is_multiple(duration, step):
+        yield ("duration",), f"{show(duration)} is not a multiple of the step {show(step)}"
 
 
 def _all_periods(parts: Parts) -> Iterator[tuple[KeyPath, float]]:
@@ -131,14 +73,14 @@ def _all_periods(parts: Parts) -> Iterator[tuple[KeyPath, float]]:
 
 def _periods(parts: Parts) -> Iterator[Inconsistency]:
     step, record = parts.get("step", "record")
-    if step is not None and _is_whole(step):
+    if step is not None and is_whole(step):
         for path, period in _all_periods(parts):
             if period < step:
-                yield path, f"{_show(period)} is shorter than the step {_show(step)}"
-            elif not _is_multiple(period, step):
-                yield path, f"{_show(period)} is not a multiple of the step {_show(step)}"
+                yield path, f"{show(period)} is shorter than the step {show(step)}"
+            elif not is_multiple(period, step):
+                yield path, f"{show(period)} is not a multiple of the step {show(step)}"
     if record is not None and record.block < record.period:
-        text = f"{_show(record.block)} is shorter than record.period {_show(record.period)}"
+        text = f"{show(record.block)} is shorter than record.period {show(record.period)}"
         yield ("record", "block"), text
 
 
@@ -150,8 +92,8 @@ def _delays(parts: Parts) -> Iterator[Inconsistency]:
     if pcs is not None:
         delays.append((("pcs", "delay"), pcs.delay))
     for path, delay in delays:
-        if not _is_whole(delay):
-            yield path, f"{_show(delay)} is not a multiple of 1 ms, the simulator's clock"
+        if not is_whole(delay):
+            yield path, f"{show(delay)} is not a multiple of 1 ms, the simulator's clock"
 
 
 def _sensor_delays(parts: Parts) -> Iterator[Inconsistency]:
@@ -163,8 +105,8 @@ def _sensor_delays(parts: Parts) -> Iterator[Inconsistency]:
         if abs(periods - round(periods)) > 1e-9:
             yield (
                 ("sensors", name, "delay"),
-                f"{_show(sensor.delay)} is not a multiple of the sensor's period "
-                f"({_show(sensor.period)})",
+                f"{show(sensor.delay)} is not a multiple of the sensor's period "
+                f"({show(sensor.period)})",
             )
 
 
@@ -187,8 +129,8 @@ def _bms_period(parts: Parts) -> Iterator[Inconsistency]:
     if bms is not None and bms.period > BMS_PERIOD_MAX_S:
         yield (
             ("bms", "period"),
-            f"{_show(bms.period)} is too long: limits older than 3 s count as zero; expected at "
-            f"most {_show(BMS_PERIOD_MAX_S)}",
+            f"{show(bms.period)} is too long: limits older than 3 s count as zero; expected at "
+            f"most {show(BMS_PERIOD_MAX_S)}",
         )
 
 
@@ -283,122 +225,14 @@ def _demand(parts: Parts) -> Iterator[Inconsistency]:
     if demand is not None and demand.kind == "steps" and not demand.repeat:
         total = sum(step.duration for step in demand.steps)
         if duration is not None and total < duration:
-            text = f"last {_show(total)}, the run {_show(duration)}; add steps or 'repeat: true'"
+            text = f"last {show(total)}, the run {show(duration)}; add steps or 'repeat: true'"
             yield ("environment", "demand", "steps"), text
 
 
-def _faults(parts: Parts) -> Iterator[tuple[int, FaultSection]]:
-    (faults,) = parts.get("faults")
-    for index, fault in enumerate(faults or ()):
-        if fault is not None:
-            yield index, fault
-
-
-def _fault_names(parts: Parts) -> Iterator[Inconsistency]:
-    seen: dict[str, int] = {}
-    for index, fault in _faults(parts):
-        first = seen.setdefault(fault.name, index)
-        if first != index:
-            text = f"'{fault.name}' is also the name of fault number {first + 1}; names must differ"
-            yield ("faults", index, "name"), text
-
-
-def _fault_times(parts: Parts) -> Iterator[Inconsistency]:
-    (duration,) = parts.get("duration")
-    for index, fault in _faults(parts):
-        for key, value in (("from", fault.from_), ("until", fault.until)):
-            if value is not None and not _is_whole(value):
-                text = f"{_show(value)} is not a multiple of 1 ms, the simulator's clock"
-                yield ("faults", index, key), text
-        if fault.from_ is not None and duration is not None and fault.from_ >= duration:
-            text = f"{_show(fault.from_)} is not before the end of the run at {_show(duration)}"
-            yield ("faults", index, "from"), text
-
-
 def _lumping(parts: Parts) -> Iterator[Inconsistency]:
-    resolution, site, cell, faults = parts.get("resolution", "site", "cell", "faults")
-    yield from lumping(resolution, site, cell, faults or ())
-
-
-def _fault_places(parts: Parts) -> Iterator[Inconsistency]:
-    site, sensors = parts.get("site", "sensors")
-    if site is None or sensors is None:
-        return
-    for index, fault in _faults(parts):
-        path: KeyPath = ("faults", index, "at")
-        at: Place = getattr(fault, "at", Place())
-        yield from _place(path, at, fault.levels(), site, sensors)
-        yield from _sensor_fault(index, fault, site, sensors)
-        if fault.when is not None:
-            levels = TRIGGER_CHANNELS[fault.when.channel].levels
-            path = ("faults", index, "when", "at")
-            yield from _place(path, fault.when.at, levels, site, sensors)
-
-
-def _rails(parts: Parts) -> Iterator[Inconsistency]:
-    wiring, site = parts.get("wiring", "site")
-    for index, fault in _faults(parts):
-        if isinstance(fault, RailResistance) and wiring is not None and wiring.rail is None:
-            yield ("faults", index, "rail"), "the groups have no rails; add wiring.rail"
-        elif isinstance(fault, RailResistance) and site and fault.at.cell == site.cells_per_group:
-            text = f"{fault.at.cell} is the last of its group; no segment leads on from there"
-            yield ("faults", index, "at", "cell"), text
-
-
-def _place(
-    path: KeyPath, at: Place, levels: tuple[str, ...], site: Site, sensors: Sensors
-) -> Iterator[Inconsistency]:
-    needed = place_levels(levels, sensors.temperature)
-    sizes = {
-        "rack": (site.racks, "the site", "rack"),
-        "module": (site.modules_per_rack, "a rack", "module"),
-        "group": (site.groups_per_module, "a module", "group"),
-        "cell": (site.cells_per_group, "a group", "cell"),
-        "sensor": (sensors.temperature.count, f"a {sensors.temperature.per}", "thermistor"),
-    }
-    missing = [level for level in needed if getattr(at, level) is None]
-    if missing:
-        yield path, f"lacks {', '.join(missing)}; this place needs {', '.join(needed)}"
-    for level, (size, home, noun) in sizes.items():
-        number = getattr(at, level)
-        if number is None:
-            continue
-        if level not in (*needed, *levels):
-            wanted = ", ".join(needed) or "no place at all"
-            yield (*path, level), f"means nothing here; this place needs {wanted}"
-        elif number > size:
-            plural = "" if size == 1 else "s"
-            text = f"{number} does not exist; {home} has {size} {noun}{plural}, counted from 1"
-            yield (*path, level), text
-
-
-def _sensor_fault(
-    index: int, fault: FaultSection, site: Site, sensors: Sensors
-) -> Iterator[Inconsistency]:
-    if isinstance(fault, SensorFault):
-        yield from _is_fitted((index, "channel"), fault.channel, sensors)
-    if isinstance(fault, SensorDelay) and fault.channel in SENSOR_CHANNELS:
-        sensor = getattr(sensors, section_of(fault.channel))
-        if sensor is not None and not _is_multiple(fault.delay, sensor.period):
-            text = f"{_show(fault.delay)} is not a multiple of the sensor's period "
-            yield ("faults", index, "delay"), f"{text}({_show(sensor.period)})"
-    if isinstance(fault, SensorsSwapped):
-        path: KeyPath = ("faults", index, "with")
-        yield from _place(path, fault.with_, fault.levels(), site, sensors)
-        if fault.with_ == fault.at:
-            yield path, "is the place of 'at'; expected another one"
-    if isinstance(fault, MessageLoss):
-        for k, channel in enumerate(fault.channels):
-            yield from _is_fitted((index, "channels", k), channel, sensors)
-            if fault.levels() and not SENSOR_CHANNELS[channel].levels:
-                text = f"'{channel}' belongs to no rack; leave out 'at', or this channel"
-                yield ("faults", index, "channels", k), text
-
-
-def _is_fitted(path: KeyPath, channel: str, sensors: Sensors) -> Iterator[Inconsistency]:
-    section = section_of(channel)
-    if channel in SENSOR_CHANNELS and getattr(sensors, section) is None:
-        yield ("faults", *path), f"'{channel}' is not fitted; add sensors.{section}"
+    resolution, site, cell, wiring = parts.get("resolution", "site", "cell", "wiring")
+    (faults,) = parts.get("faults")
+    yield from lumping(resolution, site, cell, wiring, faults or ())
 
 
 def _scan(parts: Parts) -> Iterator[Inconsistency]:
@@ -409,6 +243,6 @@ def _scan(parts: Parts) -> Iterator[Inconsistency]:
     if scan > step * (1.0 + 1e-9):
         yield (
             ("sensors", "group_voltage", "skew"),
-            f"a scan of {site.groups_per_module} groups takes {_show(scan)}, longer than the step "
-            f"{_show(step)}",
+            f"a scan of {site.groups_per_module} groups takes {show(scan)}, longer than the step "
+            f"{show(step)}",
         )

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.scenarios import profiles
-from twin.scenarios.consistency import KeyPath
+from twin.scenarios.parts import KeyPath
 from twin.scenarios.profiles import Column, Constant, Profile, ProfileError, Staircase
 from twin.scenarios.scenario import Scenario
 from twin.scenarios.sections import (

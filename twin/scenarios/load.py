@@ -18,9 +18,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from twin.scenarios.consistency import Parts, inconsistencies
+from twin.scenarios.consistency import inconsistencies
 from twin.scenarios.environment import environment_problems
 from twin.scenarios.fault_sections import Fault
+from twin.scenarios.parts import Parts
 from twin.scenarios.problems import KeyPath, Problem, ScenarioError, explain, value_at
 from twin.scenarios.profiles import ProfileProblem
 from twin.scenarios.scenario import Origin, Scenario

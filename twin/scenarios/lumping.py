@@ -38,13 +38,13 @@ def in_words(lump: LumpSpec) -> str:
 
 
 def lumping(
-    resolution: str | None, site: Site | None, cell: Any, faults: Sequence[Any]
+    resolution: str | None, site: Site | None, cell: Any, wiring: Any, faults: Sequence[Any]
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield every contradiction to the resolution, as key path and text.
 
     Parameters
     ----------
-    resolution, site, cell
+    resolution, site, cell, wiring
         Of the scenario; None if absent or invalid.
     faults : sequence of FaultSection or None
     """
@@ -58,6 +58,14 @@ def lumping(
             f"'{cell.model}' cannot stand for several cells, as {asked} asks; {REMEDY}, or "
             f"cell.model: {LUMPABLE}",
         )
+    within = {
+        ("wiring", "rail"): wiring is not None and wiring.rail is not None,
+        ("wiring", "cell_fuse"): wiring is not None and wiring.cell_fuse is not None,
+        ("cell", "cid"): cell is not None and cell.cid is not None,
+    }
+    for path, is_fitted in within.items():
+        if is_fitted:
+            yield path, f"lies between cells that are simulated as one with {asked}; {REMEDY}"
     hidden = {"cell"} if lump.parallel > 1 else set()
     if lump.series > 1:
         hidden = {"cell", "group"}

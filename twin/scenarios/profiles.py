@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.scenarios.consistency import KeyPath
+from twin.scenarios.parts import KeyPath
 from twin.scenarios.units import DIMENSIONS, Dimension
 
 ProfileProblem = tuple[KeyPath, str]

@@ -16,9 +16,10 @@ from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints, mod
 from pydantic_core import PydanticCustomError
 
 from twin.scenarios import units
-from twin.scenarios.consistency import Parts, inconsistencies
+from twin.scenarios.consistency import inconsistencies
 from twin.scenarios.fault_sections import Fault
 from twin.scenarios.lumping import Resolution
+from twin.scenarios.parts import Parts
 from twin.scenarios.sections import (
     Cell,
     Controller,
