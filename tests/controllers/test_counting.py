@@ -9,6 +9,7 @@ import pytest
 
 from controllers.contract_rig import make_measurements, make_pack, make_view
 from controllers.counting import add_charge
+from controllers.ports import HostMode, HostRequest
 from controllers.reference_bms import ReferenceBms
 
 
@@ -41,7 +42,8 @@ def test_bleed_current_is_counted_too() -> None:
     pack = make_pack((4,))
     bms = ReferenceBms(pack, {"step_s": 1.0, "balancing": {"rest_s": 0.0}})
     view = make_view(bms.fields)
-    message = make_measurements(pack, voltage_V=[3.7, 3.7, 3.7, 3.75])
+    parked = HostRequest(mode=HostMode.STANDBY)
+    message = make_measurements(pack, voltage_V=[3.7, 3.7, 3.7, 3.75], host=parked)
     message.contactor_feedback = np.zeros((0, 3), dtype=np.bool_)  # not fitted
     start = bms.step(0.0, message, view).group_soc_counted.copy()
     for k in range(1, 101):
