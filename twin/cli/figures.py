@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from twin.cli.screen import JsonFlag, UserError, complain, grid, say, say_json, stdout
+from twin.cli.screen import JsonFlag, UserError, complain, facts, grid, say, say_json, stdout
 
 PANEL = "Figures"
 TOPICS = {
     "cell": ("validation.cell_fidelity", "the circuit against PyBaMM's DFN, in mV (10 to 20 min)"),
     "estimators": ("validation.estimators", "the BMS's SOC filter over ten packs (5 min)"),
+    "runaway": ("validation.runaway.claims", "thermal runaway of cells and short chains (30 s)"),
 }
+CASES = {"runaway": "validation.runaway.cases"}
+"""Topics whose benchmarks can be asked for other conditions."""
+FIGURES = {"runaway": "validation.runaway.figure"}
+"""Topics that draw what they claim."""
 
 
 def register(app: typer.Typer) -> None:
@@ -111,9 +117,21 @@ def _versions(versions: dict[str, str]) -> str:
 
 def validate(
     topic: Annotated[str | None, typer.Argument(help="What to hold against the world.")] = None,
+    case: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Run one benchmark of the topic alone.")
+    ] = None,
+    conditions: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another condition; may be repeated."),
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the topic: .png, .svg or .pdf.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Hold our claims against other codes and data; without TOPIC, list the topics."""
+    if topic is None and (case or conditions or figure):
+        raise UserError(f"--case, --set and --figure need a topic; topics are {', '.join(TOPICS)}")
     if topic is None:
         if as_json:
             say_json({name: about for name, (_, about) in TOPICS.items()})
@@ -123,6 +141,59 @@ def validate(
         return
     if topic not in TOPICS:
         raise UserError(f"there is no topic {topic!r}; topics are {', '.join(TOPICS)}")
+    if figure is not None:
+        _draw(topic, figure)
+    if case is not None:
+        _run_case(topic, case, conditions or [], as_json)
+    elif conditions:
+        raise UserError("--set changes a condition of a --case; name one")
+    else:
+        _hold_claims(topic, as_json)
+
+
+def _draw(topic: str, path: Path) -> None:
+    from importlib import import_module
+
+    if topic not in FIGURES:
+        raise UserError(f"topic {topic} has no figure; these have one: {', '.join(FIGURES)}")
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise UserError(f"--figure {path}: the name must end with .png, .svg or .pdf")
+    import_module(FIGURES[topic]).save(path)
+
+
+def _run_case(topic: str, case: str, conditions: list[str], as_json: bool) -> None:
+    from importlib import import_module
+
+    if topic not in CASES:
+        raise UserError(f"topic {topic} has no cases; these have some: {', '.join(CASES)}")
+    cases = import_module(CASES[topic])
+    try:
+        cases.read_conditions(case, conditions)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    found = cases.run_case(case, conditions)
+    if as_json:
+        say_json(found)
+        return
+    say(f"{case}: {cases.CASES[case].about}", style="bold")
+    for title in ("conditions", "results"):
+        rows = ((key, _told(value)) for key, value in found[title].items())
+        stdout().print(facts(rows, title=title))
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_told(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_told(one)}" for key, one in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else "never"
+    return str(value)
+
+
+def _hold_claims(topic: str, as_json: bool) -> None:
     from dataclasses import asdict
     from importlib import import_module
 
