@@ -257,6 +257,11 @@ def test_the_command_asks_for_another_point_and_refuses_what_it_does_not_know() 
         assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
 
 
+def test_losses_can_be_switched_by_word() -> None:
+    assert read_conditions("chain", ["losses=off"])["losses"] == 0.0
+    assert read_conditions("chain", ["losses=on"])["losses"] == 1.0
+
+
 def test_every_case_says_what_it_is() -> None:
     asked = "adiabatic first_order oven critical_oven stack short_only internal_short chain "
     assert set((asked + "blowdown chain_f").split()) <= set(CASES)

@@ -16,11 +16,12 @@ from validation.runaway import cells, chains, solutions
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A condition that is a number: its default and what is allowed, ends included."""
+    """A condition that is a number: its default, its range (ends included), words for some."""
 
     default: float
     low: float
     high: float
+    words: Mapping[str, float] = field(default_factory=dict)
 
     def read(self, where: str, text: str) -> float:
         """Return a number from text.
@@ -31,7 +32,7 @@ class Number:
             Naming the condition, the text and the range.
         """
         try:
-            value = float(text)
+            value = float(self.words.get(text, text))
         except ValueError:
             value = math.nan
         if not self.low <= value <= self.high:
@@ -102,7 +103,8 @@ CASES: dict[str, Case] = {
         "the coolest oven in which a Set K cell runs away", cells.critical_oven, _OVEN
     ),
     "stack": Case(
-        "LIM1TR's example: a hot block sets off three cells", chains.stack,
+        "LIM1TR's example: a hot block sets off three cells; contact is that between cells",
+        chains.stack,
         {
             "contact_m2K_per_W": Number(0.004, 0.0, 1.0),
             "seconds": Number(60.0, 1.0, 600.0),
@@ -120,12 +122,13 @@ CASES: dict[str, Case] = {
         },
     ),
     "chain": Case(
-        "8 Set K cells in a line, the first at 300 degC", chains.run_chain,
+        "8 Set K cells in a line, the first at 300 degC; losses: 1 are those of the oven",
+        chains.run_chain,
         {
             "heat_factor": Number(2.5, 0.0, 10.0),
             "conductance_W_per_K": Number(0.2, 0.0, 100.0),
             "ambient_degC": Number(25.0, -60.0, 150.0),
-            "losses": Number(1.0, 0.0, 10.0),
+            "losses": Number(1.0, 0.0, 10.0, {"on": 1.0, "off": 0.0}),
             "seconds": Number(600.0, 1.0, 7200.0),
         },
     ),

@@ -137,7 +137,7 @@ def internal_short(
     current_A = voltage_V / (internal_ohm + resistance_ohm)
     empty_s = 3600.0 * capacity_Ah / current_A
     line.power_W[:] = current_A * voltage_V
-    shorted = follow(line, empty_s, min(max(empty_s / 5000.0, 0.01), 10.0))
+    shorted = follow(line, empty_s, min(max(empty_s / 5000.0, 0.01), 600.0))
     line.power_W[:] = 0.0
     after = follow(line, 3600.0, STEP_S)
     time_s = np.concatenate([shorted.time_s, shorted.time_s[-1] + after.time_s[1:]])
