@@ -33,7 +33,7 @@ from cell_models.runaway_laws import (
 )
 
 REACTING = 8
-"""Status bit: at least one node is above the gate and has energy left."""
+"""Status bit: reactions moved at least one node faster than `ONSET_K_PER_S`."""
 STALLED = 16
 """Status bit: a node needed more than `MAX_PIECES` pieces; its step was not finished."""
 
@@ -46,11 +46,13 @@ ARREARS_K, ARREARS_S = 1.0, 600.0
 """A waiting node catches up when it is so far from where it waited on average, or after so long."""
 WAITED_S, WAITED_KS = range(2)
 """Columns of `arrears`, float64 (n_nodes, 2): time waited [s], temperature summed over it [K s]."""
+ONSET_K_PER_S = 0.02 / 60.0
+"""The self-heating that calorimetry calls onset, 0.02 K/min; a burnt-out anode is far slower."""
 SPENT_K = 1e-6
 """A node whose remaining energy could not warm it by so much is spent."""
 
 FIRST_ORDER, LOGISTIC, PASSIVATED, SATURATING, STEADY, TRACED = range(6)
-"""Laws, as `KIND` in `marks`; see `advance_reaction`."""
+"""Laws, as `KIND` in `marks`; see `advance_reactants`."""
 KIND, SLOT, FILM_SLOT, FILM_ROW, LATCHES = range(5)
 """Columns of `marks`, int64 (n_reactions, 5). Without: FILM_SLOT and FILM_ROW are -1."""
 N_MARKS = 5
@@ -193,6 +195,15 @@ def advance_cold(T, C, h, power_W, sinks, node):
 
 
 @kernel
+def heat_of(released_J, base, n_slots):
+    """Give the size of the heat of the node at `base` in this step [J]."""
+    heat = 0.0
+    for slot in range(n_slots):
+        heat += released_J[base + slot]
+    return abs(heat)
+
+
+@kernel
 def stored_of(x, energy_J, base, n_slots):
     """Give the chemical energy left in the node at `base`, ``sum E x`` [J], and ``sum |E x|``."""
     stored, size = 0.0, 0.0
@@ -286,7 +297,9 @@ def react(
                 rows, marks, curve_K, curve_log10, extents, energy_J, base, n_slots, T, C, step_s,
                 power_W[node], sinks, node, rise_K, scratch, released_J,
             )  # fmt: skip
-            status |= found | REACTING
+            status |= found
+            if heat_of(released_J, base, n_slots) > ONSET_K_PER_S * C * step_s:
+                status |= REACTING
         else:
             T, lost = advance_cold(T, C, step_s, power_W[node], sinks, node)
         temperature_K[node] = T

@@ -247,11 +247,10 @@ class RunawayParams:
             if electrical or not r.is_electrical
         )
 
-    @property
-    def heat_J_per_Wh(self) -> float:
-        """Heat of a full cell, electrical energy counted once, per rated energy [J/Wh]."""
-        stored = 3600.0 * self.cell.energy_Wh if self.scope is Scope.CHEMICAL else 0.0
-        return (self.heat_J(electrical=False) + stored) / self.cell.energy_Wh
+    def heat_J_per_Wh(self, soc: float = 1.0) -> float:
+        """Return the heat of a cell, electrical energy counted once, per rated energy [J/Wh]."""
+        stored = 3600.0 * self.cell.energy_Wh * soc if self.scope is Scope.CHEMICAL else 0.0
+        return (self.heat_J(soc, electrical=False) + stored) / self.cell.energy_Wh
 
 
 def traced_params(

@@ -200,6 +200,20 @@ def test_cold_and_spent_nodes_do_not_react() -> None:
     assert sweep(400.0, spent=True)[0] == 0
 
 
+def test_a_burnt_out_cell_no_longer_counts_as_reacting() -> None:
+    """Though its anode dies out behind its film for hours."""
+    line = lone_cell(load_runaway_params("lco_18650"), 450.0)
+    follow(line, 5 * 3600.0, 10.0)
+    tables, extents = line.tables, line.extents.copy()
+    assert extents[1] > 1e-5
+    status = runaway.react(
+        *tables.reactions, line.temperature_K.copy(), line.capacity_J_per_K, extents, line.energy_J,
+        np.zeros((1, 2)), np.zeros(1), np.zeros((1, 3)), 0.01, runaway.GATE_K, runaway.RISE_K,
+        np.zeros(len(tables.names)), np.zeros(len(extents)), np.zeros(1),
+    )  # fmt: skip
+    assert status == 0
+
+
 def test_what_is_not_finite_is_told() -> None:
     assert sweep(400.0, capacity=math.nan)[0] & NOT_FINITE
     assert sweep(math.nan)[0] & NOT_FINITE

@@ -51,7 +51,7 @@ def inventory(set_name: str, soc: float) -> dict[str, Any]:
         "total_J": float(line.stored_J),
         "chemical_J": chemical_J,
         "adiabatic_rise_K": float(line.stored_J) / params.cell.heat_capacity_J_per_K,
-        "full_heat_kJ_per_Wh": params.heat_J_per_Wh / 1e3,
+        "heat_kJ_per_rated_Wh": params.heat_J_per_Wh(soc) / 1e3,
         "scope": str(params.scope),
     }
 

@@ -171,7 +171,7 @@ def plausible() -> list[Claim]:
     claims = []
     for name in parameter_names():
         params = load_runaway_params(name)
-        per_Wh = params.heat_J_per_Wh / 1e3
+        per_Wh = params.heat_J_per_Wh() / 1e3
         if params.cell.form_factor != "cylinder":
             continue
         if params.scope is Scope.BODY:
