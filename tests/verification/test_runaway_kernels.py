@@ -245,6 +245,18 @@ def test_an_empty_cell_does_not_run_away_where_a_full_one_does() -> None:
     assert peaks[0.1] < 500.0
 
 
+@pytest.mark.parametrize(("oven_degC", "is_runaway"), [(148.4, False), (149.1, True)])
+def test_a_tenth_of_the_anodes_lithium_alone_moves_the_critical_oven_by_three_kelvin(
+    oven_degC: float, is_runaway: bool
+) -> None:
+    """From 145.86 degC by 2.9 K, within 0.35 K: so charge must scale more than the anode."""
+    params = load_runaway_params("lco_18650")
+    line = lone_cell(params, 298.15, sink=oven_sink(params, 7.17, 0.8, oven_degC + 273.15))
+    line.extents[line.tables.names.index("anode")] *= 0.1
+    peak_K = float(follow(line, 6 * 3600.0, 10.0, stop_K=574.0).temperature_K.max())
+    assert (peak_K > 573.15) == is_runaway
+
+
 def test_law_numbers_are_those_of_the_kernels() -> None:
     numbers = [
         runaway.FIRST_ORDER, runaway.LOGISTIC, runaway.PASSIVATED, runaway.SATURATING,
