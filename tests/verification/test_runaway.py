@@ -247,6 +247,10 @@ def test_the_command_asks_for_another_point_and_refuses_what_it_does_not_know() 
     assert told["conditions"]["area_m2"] == 16e-6
     assert told["results"]["time_constant_s"] == pytest.approx(0.5 * 1.4781e-3, rel=1e-3)
     assert "time_constant_s" in call("runaway", "--case", "blowdown").stdout
+    both = call(
+        "runaway", "--case", "blowdown", "--set", "area_m2=16e-6", "volume_m3=4e-6", "--json"
+    )
+    assert json.loads(both.stdout)["conditions"]["volume_m3"] == 4e-6
     for wrong in (
         ("runaway", "--case", "fire"), ("runaway", "--case", "oven", "--set", "oven_degC=x"),
         ("runaway", "--set", "oven_degC=150"), ("cell", "--case", "oven"), ("--case", "oven"),

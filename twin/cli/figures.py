@@ -117,6 +117,9 @@ def _versions(versions: dict[str, str]) -> str:
 
 def validate(
     topic: Annotated[str | None, typer.Argument(help="What to hold against the world.")] = None,
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="More after a --set.")
+    ] = None,
     case: Annotated[
         str | None, typer.Option(metavar="NAME", help="Run one benchmark of the topic alone.")
     ] = None,
@@ -130,6 +133,7 @@ def validate(
     as_json: JsonFlag = False,
 ) -> None:
     """Hold our claims against other codes and data; without TOPIC, list the topics."""
+    conditions = [*(conditions or []), *(more or [])]
     if topic is None and (case or conditions or figure):
         raise UserError(f"--case, --set and --figure need a topic; topics are {', '.join(TOPICS)}")
     if topic is None:
@@ -144,7 +148,7 @@ def validate(
     if figure is not None:
         _draw(topic, figure)
     if case is not None:
-        _run_case(topic, case, conditions or [], as_json)
+        _run_case(topic, case, conditions, as_json)
     elif conditions:
         raise UserError("--set changes a condition of a --case; name one")
     else:
