@@ -16,6 +16,7 @@ from cell_models.ecm_lanes import (
     CAPACITY,
     CHARGE,
     CHARGE_LOW,
+    DRIFT,
     INVERSE_CAPACITY,
     IS_PENDING,
     LINE,
@@ -72,95 +73,136 @@ def relaxed(x: float) -> float:
     return -u
 
 
-@kernel
-def interval(value, start, per_step, n):
-    """Give the table interval that holds `value`, its fraction, and whether it is inside."""
+@inlined
+def held(value, start, per_step, n):
+    """Give the place of `value` on a uniform axis of `n` points, and that held at its ends.
+
+    The two differ beyond the axis, and for what is no number.
+    """
     place = (value - start) * per_step
-    inside = 1.0
-    if not place >= 0.0:
-        place, inside = 0.0, 0.0
-    if place > n - 1.0:
-        place, inside = n - 1.0, 0.0
-    index = min(int(place), n - 2)
-    return _U(index), place - index, inside
+    low = place if place > 0.0 else 0.0
+    return place, low if low < n - 1.0 else n - 1.0
 
 
-@kernel
+@inlined
+def interval(held_place, n):
+    """Give the number of the table interval that a held place lies in."""
+    return np.floor(held_place if held_place < n - 2.0 else n - 2.0)
+
+
+@inlined
 def temperature_interval(axis_K, temperature):
     """Give the interval of a non-uniform temperature axis, its fraction, and whether inside."""
     last = _U(len(axis_K) - 1)
     inside = 1.0 if axis_K[_U(0)] <= temperature <= axis_K[last] else 0.0
-    held = min(max(temperature, axis_K[_U(0)]), axis_K[last])
+    at = min(max(temperature, axis_K[_U(0)]), axis_K[last])
     index = _U(0)
-    while index + _U(1) < last and held > axis_K[index + _U(1)]:
+    while index + _U(1) < last and at > axis_K[index + _U(1)]:
         index += _U(1)
     low, high = axis_K[index], axis_K[index + _U(1)]
-    return index, (held - low) / (high - low), inside
+    return index, (at - low) / (high - low), inside
 
 
 @inlined
-def read_ocv(x, p, temperature, t0, soc_start, soc_step, ocv, entropic, integral):
-    """Read OCV, entropic term and stored energy of one cell at its soc; return whether inside.
+def locate(x, base, soc_start, soc_step, n_ocv, rc_start, rc_step, n_soc):
+    """Find where 32 cells are in the tables; the numbers of their intervals wait in `OCV`, `R0`."""
+    per_step, rc_per_step = 1.0 / soc_step, 1.0 / rc_step
+    for lane in range(WIDTH):
+        p = base + lane
+        per_As = 1.0 / x[p + CAPACITY]
+        soc = (x[p + CHARGE] + x[p + CHARGE_LOW]) * per_As
+        x[p + INVERSE_CAPACITY] = per_As
+        x[p + SOC_REF] = soc
+        _, at = held(soc, soc_start, per_step, n_ocv)
+        x[p + OCV] = interval(at, n_ocv)
+        _, at = held(soc, rc_start, rc_per_step, n_soc)
+        row = interval(at, n_soc)
+        x[p + R0] = row
+        x[p + PAIRS + A] = at - row
 
-    Beyond the axis the edge value holds.
-    """
+
+@inlined
+def fetch_ocv(x, base, ocv, entropic, integral):
+    """Fetch the knots around 32 cells; the upper ones wait in the slopes."""
     one = _U(1)
-    capacity, per_step = x[p + CAPACITY], 1.0 / soc_step
-    per_As = 1.0 / capacity
-    soc = (x[p + CHARGE] + x[p + CHARGE_LOW]) * per_As
-    m, e, inside = interval(soc, soc_start, per_step, len(ocv))
-    slope = (ocv[m + one] - ocv[m]) * per_step
-    s_slope = (entropic[m + one] - entropic[m]) * per_step
-    dz = soc - (soc_start + float(m) * soc_step)
-    beyond = 0.0
-    if inside == 0.0:
-        beyond = dz - e * soc_step
-        dz = e * soc_step
-    s = entropic[m] + s_slope * dz
-    edge = ocv[m] + slope * dz
-    u_slope = slope - t0 * s_slope
-    x[p + STORED] = capacity * (
-        integral[m]
-        + dz * (ocv[m] - t0 * entropic[m] + 0.5 * u_slope * dz)
-        + beyond * (edge - t0 * s)
-    )
-    slope, s_slope = slope * inside, s_slope * inside
-    excess = temperature - t0
-    x[p + INVERSE_CAPACITY] = per_As
-    x[p + SOC_REF] = soc
-    x[p + OCV] = edge + excess * s
-    x[p + OCV_SLOPE] = slope + excess * s_slope
-    x[p + REVERSIBLE] = temperature * s
-    x[p + REVERSIBLE_SLOPE] = temperature * s_slope
-    return soc, inside
+    for lane in range(WIDTH):
+        p = base + lane
+        m = _U(np.int64(x[p + OCV]))
+        x[p + OCV] = ocv[m]
+        x[p + OCV_SLOPE] = ocv[m + one]
+        x[p + REVERSIBLE] = entropic[m]
+        x[p + REVERSIBLE_SLOPE] = entropic[m + one]
+        x[p + STORED] = integral[m]
 
 
 @inlined
-def four_knots(rc, at, row, layers, layer, f, g):
-    """Interpolate one layer of a table between four knots: `at` and the next in T and in soc."""
-    k = at + layer
-    low = rc[k] + g * (rc[k + layers] - rc[k])
-    high = rc[k + row] + g * (rc[k + row + layers] - rc[k + row])
-    return low + f * (high - low)
+def four_knots(rc, k, row, layers, w00, w01, w10, w11):
+    """Interpolate one layer of a table between four knots: at k, and the next in T and in soc."""
+    near = w00 * rc[k] + w01 * rc[k + layers]
+    return near + (w10 * rc[k + row] + w11 * rc[k + row + layers])
 
 
 @inlined
-def read_resistances(x, p, soc, temperature, rc_start, rc_step, axis_K, rc, n_soc, n_rc):
-    """Read R0 and every pair's R and tau (into B for now) of one cell; return whether T is inside.
+def fetch_resistances(x, base, first, temperature_K, axis_K, rc, n_rc):
+    """Read R0 and every pair's R and tau (into B for now) of 32 cells, from cell `first` on.
 
-    Resistances are times the cell's own factor. `rc` is flat: soc, then T, then layer.
+    Resistances are times the cell's own factor. `rc` is flat: soc, then T, then layer. Whether T
+    is inside its axis waits in `VALIDITY`.
     """
     layers = _U(1) + n_rc + n_rc
     row = layers * _U(len(axis_K))
-    j, f, _ = interval(soc, rc_start, 1.0 / rc_step, n_soc)
-    k, g, inside = temperature_interval(axis_K, temperature)
-    at, factor = j * row + k * layers, x[p + RESISTANCE]
-    x[p + R0] = four_knots(rc, at, row, layers, _U(0), f, g) * factor
-    for pair in range(n_rc):
-        q = p + PAIRS + pair * PAIR
-        x[q + R] = four_knots(rc, at, row, layers, _U(1) + pair, f, g) * factor
-        x[q + B] = four_knots(rc, at, row, layers, _U(1) + n_rc + pair, f, g)
-    return inside
+    for lane in range(WIDTH):
+        p = base + lane
+        k, g, inside = temperature_interval(axis_K, temperature_K[first + lane])
+        x[p + VALIDITY] = inside
+        f, factor = x[p + PAIRS + A], x[p + RESISTANCE]
+        w11 = f * g
+        w10, w01 = f - w11, g - w11
+        w00 = 1.0 - f - w01
+        at = _U(np.int64(x[p + R0])) * row + k * layers
+        x[p + R0] = four_knots(rc, at, row, layers, w00, w01, w10, w11) * factor
+        for pair in range(n_rc):
+            q, layer = p + PAIRS + pair * PAIR, at + _U(1) + pair
+            x[q + R] = four_knots(rc, layer, row, layers, w00, w01, w10, w11) * factor
+            x[q + B] = four_knots(rc, layer + n_rc, row, layers, w00, w01, w10, w11)
+
+
+@inlined
+def finish(
+    x, base, first, temperature_K, t0, soc_start, soc_step, n_ocv, rc_low, rc_high, beyond_lanes
+):
+    """Turn the knots of 32 cells into OCV, entropic term, slopes, stored energy and flags.
+
+    Beyond the axis the edge value holds. Flags are added to `beyond_lanes`, lane by lane.
+    """
+    per_step = 1.0 / soc_step
+    for lane in range(WIDTH):
+        p = base + lane
+        soc, temperature = x[p + SOC_REF], temperature_K[first + lane]
+        place, at = held(soc, soc_start, per_step, n_ocv)
+        m = interval(at, n_ocv)
+        inside = 1.0 if place == at else 0.0
+        u, s0 = x[p + OCV], x[p + REVERSIBLE]
+        slope = (x[p + OCV_SLOPE] - u) * per_step
+        s_slope = (x[p + REVERSIBLE_SLOPE] - s0) * per_step
+        whole, edge_dz = soc - (soc_start + m * soc_step), (at - m) * soc_step
+        dz = whole if inside > 0.0 else edge_dz
+        beyond = whole - dz
+        s, edge = s0 + s_slope * dz, u + slope * dz
+        u_slope = slope - t0 * s_slope
+        x[p + STORED] = x[p + CAPACITY] * (
+            x[p + STORED] + dz * (u - t0 * s0 + 0.5 * u_slope * dz) + beyond * (edge - t0 * s)
+        )
+        slope, s_slope = slope * inside, s_slope * inside
+        excess = temperature - t0
+        x[p + OCV] = edge + excess * s
+        x[p + OCV_SLOPE] = slope + excess * s_slope
+        x[p + REVERSIBLE] = temperature * s
+        x[p + REVERSIBLE_SLOPE] = temperature * s_slope
+        outside = (1.0 if soc < rc_low else 0.0) + (1.0 if soc > rc_high else 0.0)
+        flags = (1.0 - inside) + 2.0 * (1.0 - x[p + VALIDITY]) + 4.0 * outside
+        x[p + VALIDITY] = flags
+        beyond_lanes[DRIFT + lane] += flags
 
 
 @inlined
@@ -212,33 +254,24 @@ def sweep_refresh(
     step (`pending_J`), so that nothing is lost when the tables are read.
     """
     status = OK
-    tail = n_blocks * stride
+    tail, n_ocv = n_blocks * stride, float(len(ocv))
     x[tail + IS_PENDING] = 1.0
     for block in range(n_blocks):
-        base = block * stride
+        base, first = block * stride, block * WIDTH
         for lane in range(WIDTH):
             p = base + lane
             x[p + LINE] = carried_stored(x, p, n_rc, elastic_V)
-        for lane in range(WIDTH):
-            p = base + lane
-            temperature = temperature_K[block * WIDTH + lane]
-            soc, inside = read_ocv(
-                x, p, temperature, t0, soc_start, soc_step, ocv, entropic, integral
-            )
-            inside_T = read_resistances(
-                x, p, soc, temperature, rc_start, rc_step, axis_K, rc, n_soc, n_rc
-            )
-            flags = (1.0 - inside) + 2.0 * (1.0 - inside_T)
-            if soc < rc_low or soc > rc_high:
-                flags += 4.0
-            x[p + VALIDITY] = flags
-            if flags > 0.0:
-                status |= OUT_OF_RANGE
+        locate(x, base, soc_start, soc_step, n_ocv, rc_start, rc_step, float(n_soc))
+        fetch_ocv(x, base, ocv, entropic, integral)
+        fetch_resistances(x, base, first, temperature_K, axis_K, rc, n_rc)
+        finish(x, base, first, temperature_K, t0, soc_start, soc_step, n_ocv, rc_low, rc_high, sums)
         for pair in range(n_rc):
             set_pair(x, base + PAIRS + pair * PAIR, h)
         close_reading(x, base, h, n_rc, elastic_V, sums)
     for lane in range(WIDTH):
         at = tail + BOOKED + lane
         x[at], x[at + SUMS] = two_sum(x[at], x[at + SUMS], sums[BOOKED + lane])
-        sums[BOOKED + lane] = 0.0
+        if not sums[DRIFT + lane] == 0.0:
+            status |= OUT_OF_RANGE
+        sums[BOOKED + lane] = sums[DRIFT + lane] = 0.0
     return status
