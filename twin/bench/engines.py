@@ -21,11 +21,8 @@ RACK = (
     "wiring.fuse.least_melting_current=96 A",
 )  # fmt: skip
 """One rack of `site_day`; its EMS decides every 5 s."""
-RECORDED = (
-    *RACK, "site.groups_per_module=50", "record.period=1 s", "record.block=10 min",
-    "record.checkpoint=1 h",
-)  # fmt: skip
-"""1,000 cells in 500 groups, all recorded every second."""
+RECORDED = (*RACK, "record.period=1 s", "record.block=10 min", "record.checkpoint=1 h")
+"""Everything recorded every second."""
 UNRECORDED = (
     *RACK, "site.groups_per_module=100", "record.period=1 h", "record.block=1 h",
     "record.checkpoint=1 h",
@@ -52,13 +49,14 @@ def engine_of(name: str, overrides: tuple[str, ...]) -> Engine:
     return engine
 
 
-def times_real(minutes: float = 20.0) -> float:
-    """Return how many times real time a recorded rack of 1,000 cells runs, on the wall clock."""
+def times_real(groups_per_module: int, minutes: float = 20.0) -> float:
+    """Return how many times real time a recorded rack of 10 modules runs, on the wall clock."""
     from twin.scenarios.load import load_scenario
     from twin.session import start_run
 
     with tempfile.TemporaryDirectory() as folder:
-        scenario = load_scenario("site_day", RECORDED)
+        size = (f"site.groups_per_module={groups_per_module}",)
+        scenario = load_scenario("site_day", (*RECORDED, *size))
         engine = start_run(scenario, Path(folder) / "rack.h5", force=True)
         engine.run(round(SETTLED_S * 1000.0))
         best = 0.0

@@ -56,7 +56,7 @@ class Figure:
     @property
     def reached(self) -> bool:
         """Whether what has to be reached is."""
-        return self.value >= self.must if self.more_is_better else self.value <= self.must
+        return bool(self.value >= self.must if self.more_is_better else self.value <= self.must)
 
 
 def measure(groups: tuple[str, ...] | None = None) -> dict[str, Any]:
@@ -159,7 +159,12 @@ def engine_figures(calibration: float) -> Iterator[Figure]:
     note = "1,000 groups of 2, reference BMS and sensors every 1 s, EMS every 5 s, unrecorded"
     yield _speed("with sensors and BMS", ns, 25.0, 40.0, calibration, note)
     yield Figure(
-        name="1,000-cell rack, all recorded", value=engines.times_real(), unit="x real time",
+        name="with sensors, BMS and recorder", value=engines.times_real(100) * 2000.0 / 1e6,
+        unit="M cell-steps/s", must=8.0, aim=15.0, more_is_better=True, ratio=None,
+        note="1,000 groups of 2, all channels recorded every 1 s, two cores, wall time",
+    )  # fmt: skip
+    yield Figure(
+        name="1,000-cell rack, all recorded", value=engines.times_real(50), unit="x real time",
         must=5_000.0, aim=10_000.0, more_is_better=True, ratio=None,
         note="reference BMS and a row of all channels every 1 s, EMS every 5 s, wall time",
     )  # fmt: skip
