@@ -199,6 +199,8 @@ def sensor_rows(engine: Engine, scenario: Scenario) -> Iterator[tuple[str, str, 
         "temperature_K": f"{thermistors.count} per {thermistors.per}, marked {MARK} below",
         "bus_voltage_V": "on the DC bus",
         "ambient_K": "in the air",
+        "module_pressure_Pa": "one per module",
+        "module_gas_ppm": "one per module",
     }
     for kind, at in engine.sensors.slices.items():
         n = at.stop - at.start

@@ -281,9 +281,7 @@ def owner_of(
 
 
 def _names(place: Place, visible: Place) -> bool:
-    """Tell whether a place is `visible` or lies in it; the site is named by naming nothing."""
-    if not visible:
-        return not place
+    """Tell whether a place is `visible` or lies in it; every place lies in the site."""
     return all(place.get(level) == index for level, index in visible.items())
 
 

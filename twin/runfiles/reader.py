@@ -7,6 +7,7 @@ is what people use.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from twin.runfiles.hdf5 import open_file, python_value
 from twin.runfiles.layout import TABLE_GROUPS, TEXT, Axis, ChannelSpec
+
+TRIES, FLUSH_S = 5, 0.05
+"""A file that is read in the instant of a flush is not whole; a flush takes milliseconds [s]."""
 
 
 class RunReader:
@@ -42,7 +46,19 @@ class RunReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._file: Any = open_file(self.path)
+        for tries_left in reversed(range(TRIES)):
+            self._file: Any = open_file(self.path)
+            try:
+                self._read_outline()
+                return
+            except (AttributeError, KeyError, OSError, RuntimeError):  # a flush under way
+                self._file.close()
+                if not tries_left:
+                    raise
+                time.sleep(FLUSH_S)
+
+    def _read_outline(self) -> None:
+        """Read what the file holds: attributes, channels, axes, complete rows."""
         self.attributes = {name: python_value(v) for name, v in self._file.attrs.items()}
         self.channels: dict[str, ChannelSpec] = {}
         self.axes: dict[str, Axis] = {}
