@@ -22,6 +22,10 @@ SAID = {
 }
 
 
+SOON_S = 10.0
+"""What follows a fault so soon is told by the time since then [s]."""
+
+
 def clock(time_s: float | None) -> str:
     """Return a time as ``8:36`` (minutes) or ``2:05:09`` (hours); ``-0:12`` before the start."""
     if time_s is None or not math.isfinite(time_s):
@@ -205,12 +209,18 @@ def _reaction_story(verdict: Verdict) -> list[str]:
     if not steps:
         said = "The BMS warned, and left limits and contactors as they were."
         return [said] if verdict.first is not None else []
-    said = [f"{text} at {clock(time_s)}" for time_s, text in sorted(steps, key=lambda s: s[0])]
+    said = [f"{text} {_when(verdict, time_s)}" for time_s, text in sorted(steps)]
     for k in range(1, len(said)):
         if said[k].startswith("the BMS ") and said[k - 1].startswith(("the BMS ", "it ")):
             said[k] = f"it {said[k].removeprefix('the BMS ')}"
     listed = said[0] if len(said) == 1 else f"{', '.join(said[:-1])}, and {said[-1]}"
     return [f"After it {listed}."]
+
+
+def _when(verdict: Verdict, time_s: float) -> str:
+    """Say when something followed a fault: to a part of a second while that is what matters."""
+    since_s = time_s - (time_s if verdict.start_s is None or verdict.was_there else verdict.start_s)
+    return f"after {span(since_s)}" if 0.0 < since_s < SOON_S else f"at {clock(time_s)}"
 
 
 def _quiet_story(facts: Facts) -> list[str]:
