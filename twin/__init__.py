@@ -14,6 +14,7 @@
     session     a run with its file: start, run to the end or to an accident
     pilot       what lumping costs: the start of a run held against full detail
     pacing      a run that keeps wall-clock time, and how late it was; warmup: every kernel, once
+    study       where an outcome changes as one key does, by bisection
     fork        a run that goes on otherwise from a checkpoint
     pages/      report and drawings
     bench/      how fast packtwin is here, beside what it must reach

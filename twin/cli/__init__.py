@@ -3,6 +3,7 @@
     app        all commands, what an error becomes, exit codes
     screen     the two consoles, JSON, problems, the saved traceback
     running    run, fork
+    studying   study
     closing    the tables at the end of a run
     warming    warmup
     scenarios  check, show, examples, new, schema
