@@ -94,7 +94,7 @@ class Measurements:
     rack_current_A, rack_current_b_A : Channel (R,)
         Two independent current channels; discharge positive.
     rack_voltage_V : Channel (R,)
-        String voltage at the battery side of the contactors.
+        All groups in series, before fuse and cables of the rack.
     bus_voltage_V : Channel (1,)
         DC link, on the PCS side of the contactors.
     insulation_ohm : Channel (R,)

@@ -34,7 +34,7 @@ from packs.switchgear import (
     Switchgear,
     declare_switchgear,
 )
-from packs.telling import tell_broken, tell_cuts, tell_welds
+from packs.telling import tell_broken, tell_cuts, tell_welds, weld_making
 from packs.thermal import heat_paths, heat_stage, stable_parts
 from packs.topology import Topology
 
@@ -196,8 +196,7 @@ class Plant:
                 racks.r_ohm[rack] + racks.fuse_ohm[rack] + racks.contactor_ohm[rack]
             )
             if abs(peak_A) > wiring.contactor_make_A:
-                self.switchgear.weld(int(rack))
-                tell_welds(self)
+                weld_making(self, int(rack), peak_A)
             if abs(peak_A) > wiring.fuse_rating_A:
                 self.tell("inrush", "rack", int(rack), peak_A, gap_V)
 

@@ -198,7 +198,15 @@ def heat_fuses(step, least_A, tau, current_A, fuse_heat, fuse_blown, blew):
 
 
 class Switchgear:
-    """The switches of all racks; holds no state of its own, only the view on it."""
+    """The switches of all racks; holds no state of its own, only the view on it.
+
+    Attributes
+    ----------
+    blew : int64 (R,)
+        The fuses that blew in the last step.
+    closed : bool (R, 3)
+        The contactors that closed when they were last settled.
+    """
 
     def __init__(self, spec: WiringSpec, view: Any, overlay: Any) -> None:
         self._spec = spec
@@ -207,6 +215,7 @@ class Switchgear:
         self._delay_ticks = round(spec.contactor_delay_s * 1000.0)
         self.tau_s = spec.fuse_melting_A2s / spec.fuse_least_A**2
         self.blew = np.zeros_like(view.fuse_blown)
+        self.closed = np.zeros(view.position.shape, dtype=np.bool_)
 
     def command(self, coils: Ints, tick: int) -> None:
         """Take the coils' command, int64 (R, 3); contactors follow after their delay."""
@@ -223,15 +232,13 @@ class Switchgear:
             Tick of the next movement, or `IDLE_TICK`.
         """
         view, over = self._view, self._overlay
-        return settle_contactors(
+        before = view.position.copy()
+        found = settle_contactors(
             tick, view.coil, view.moves_at, over.contactor_stuck, self._spec.contactor_break_A,
             switch_A, view.position, view.welded,
         )  # fmt: skip
-
-    def weld(self, rack: int) -> None:
-        """Weld the contactor that closed last onto too much: plus, or precharge before it."""
-        k = PLUS if self._view.position[rack, PLUS] else PRECHARGE
-        self._view.welded[rack, k] = 1
+        np.greater(view.position, before, out=self.closed)
+        return found
 
     def heat_fuses(
         self, rack_current_A: NDArray[np.float64], step_s: float

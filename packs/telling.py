@@ -22,8 +22,24 @@ def tell_welds(plant: Plant) -> None:
     for rack, k in zip(*np.nonzero(view.welded == 1), strict=True):
         view.welded[rack, k] = TOLD
         current_A = float(plant.network.switch_A[rack])
-        code = f"contactor_welded_{CONTACTORS[k]}"
-        plant.tell(code, "rack", int(rack), current_A, plant.spec.wiring.contactor_break_A)
+        tell_weld(plant, int(rack), int(k), current_A, plant.spec.wiring.contactor_break_A)
+
+
+def weld_making(plant: Plant, rack: int, peak_A: float) -> None:
+    """Weld the contactor of a rack that has just closed onto more than it can make.
+
+    Of several that closed together it is plus, or precharge before it (assumed).
+    """
+    welded, closed = plant.switch_view.welded, np.flatnonzero(plant.switchgear.closed[rack])
+    if len(closed) and not welded[rack, closed[-1]]:
+        k = int(closed[-1])
+        welded[rack, k] = TOLD
+        tell_weld(plant, rack, k, peak_A, plant.spec.wiring.contactor_make_A)
+
+
+def tell_weld(plant: Plant, rack: int, k: int, current_A: float, limit_A: float) -> None:
+    """Take note that one contactor welded."""
+    plant.tell(f"contactor_welded_{CONTACTORS[k]}", "rack", rack, current_A, limit_A)
 
 
 def tell_cuts(plant: Plant) -> None:

@@ -75,6 +75,7 @@ def build(scenario: Scenario | str | Path) -> Engine:
     injector.declare(schema)
     ledger = Ledger(parts.plant)
     ledger.declare(schema)
+    schema.add("engine", "without_power", integer=True)
     schema.add("engine", "noticed_at", (len(REPEATING),), integer=True, initial=-1)
     schema.add("engine", "decided_at", integer=True, initial=-1)
     state = schema.build()

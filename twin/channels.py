@@ -141,7 +141,7 @@ def _truth(engine: Engine) -> list[RecordedChannel]:
         ),
         _channel(
             "truth/rack_voltage_V", net.rack_voltage_V, "rack", "V",
-            "battery side of the contactors",
+            "groups in series, before fuse and cables of the rack",
         ),
         _channel("truth/rack_current_A", net.rack_current_A, "rack", "A", "discharge positive"),
         _channel("truth/bus_voltage_V", net.bus[:1], None, "V", "DC bus, PCS side"),

@@ -24,6 +24,7 @@ from twin.control import BmsPort, EmsPort
 from twin.faults import FaultInjector
 from twin.ledger import Ledger
 from twin.notices import NOTICE_PAUSE_TICKS, REPEATING, event_of
+from twin.outage import OutageWatch
 from twin.runfiles.layout import Event
 from twin.runfiles.recorder import NullRecorder, Recorder
 
@@ -101,6 +102,7 @@ class Engine:
         self.events: list[Event] = []
         self._sensors_view = state.view("sensors")
         self._engine_view = state.view("engine")
+        self.outage = OutageWatch(plant, self._engine_view, self.emit)
         self._all_open = np.zeros_like(bms_port.out.coil)
         self._places = _places_of_truth(plant, sensors, state)
 
@@ -152,14 +154,14 @@ class Engine:
         """Let the plant move truth to the next tick at which anything else is due."""
         tick, clock = self.tick, self.clock
         until = tick + clock.stage - tick % clock.stage
-        if self.injector.next_edge(tick) < until:
-            edge = self.injector.next_edge(tick)
+        if (edge := self.injector.next_edge(tick)) < until:
             until = edge + -edge % clock.step  # a fault acts from the first step after its time
         if tick < self.halt:
             until = min(until, self.halt)
         self.plant.advance(tick, until, clock.step)
         if self.plant.notices:
             self._report()
+        self.outage.watch(until)
         self.tick = until
 
     # --- stages ---------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from twin.runfiles.layout import Event
 
 REPEATING = ("power_infeasible", "pcs_overvoltage", "no_source")
 """Notices of the plant that may come with every step."""
-NOTICE_PAUSE_TICKS = 60_000
+NOTICE_PAUSE_TICKS = 10_000
 """They are told again only after they have been away for so long [ms]."""
 TEXTS = {
     "table_range": "{where} is the first of {value:.0f} beyond the tables of soc or temperature; "
@@ -16,11 +16,11 @@ TEXTS = {
     "power_infeasible": "the bus cannot give {value:.0f} W; the PCS tripped",
     "pcs_overvoltage": "the bus rose above {limit:.0f} V while charging; the PCS tripped",
     "no_source": "no rack is on the bus to give {value:.0f} W; the PCS tripped",
-    "inrush": "{where} closed onto a bus {limit:.1f} V away: {value:.0f} A for a moment",
-    "contactor_welded_minus": "the minus contactor of {where} welded at {value:.0f} A",
-    "contactor_welded_precharge": "the precharge contactor of {where} welded at {value:.0f} A",
-    "contactor_welded_plus": "the plus contactor of {where} welded at {value:.0f} A",
-    "string_cut": "no cell of {where} is connected: its string carries no current",
+    "inrush": "{where} closed onto a bus {gap:.1f} V {side}: {size:.0f} A {way} it at first",
+    "contactor_welded_minus": "the minus contactor of {where} welded at {size:.0f} A",
+    "contactor_welded_precharge": "the precharge contactor of {where} welded at {size:.0f} A",
+    "contactor_welded_plus": "the plus contactor of {where} welded at {size:.0f} A",
+    "string_cut": "no cell of {where} is connected{more}: its string carries no current",
     "fuse_blown": "the fuse of {where} blew at {value:.0f} A (rated {limit:.0f} A)",
     "cell_fuse_blown": "the fuse of {where} blew at {size:.1f} A (rated {limit:.3g} A){rest}",
     "cid_opened_overcharge": "the interrupt device (CID) of {where} opened at {value:.1%} charge "
@@ -70,6 +70,10 @@ def event_of(topology: Topology, notice: Notice) -> Event:
             value=notice.value,
             limit=notice.limit,
             size=abs(notice.value),
+            gap=abs(notice.limit),
+            side="lower" if notice.limit > 0.0 else "higher",
+            way="out of" if notice.value > 0.0 else "into",
+            more=f", nor any of {notice.value - 1:.0f} other groups" if notice.value > 1.0 else "",
             celsius=notice.value - CELSIUS_K,
             limit_celsius=notice.limit - CELSIUS_K,
             rest=_rest(topology.cells_per_group - 1),
@@ -81,5 +85,5 @@ def _rest(others: int) -> str:
     """Say what a cell that opened leaves its group to."""
     if not others:
         return "; no cell is in parallel to it"
-    carry = "its neighbour carries" if others == 1 else f"the {others} others of its group carry"
-    return f"; it stays off, and {carry} its current"
+    carry = "its neighbour" if others == 1 else f"the {others} others of its group"
+    return f"; it stays off, and its current is left to {carry}"

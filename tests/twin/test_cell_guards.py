@@ -46,7 +46,7 @@ def test_the_report_tells_which_cell_opened_and_that_the_others_carry_on(tmp_pat
         (told,) = [e for e in run.events if e.code == "cell_fuse_blown"]
         assert told.component == "rack 1, module 1, group 3, cell 2"
         assert told.limit == 12.0 and told.value < -40.0
-        assert "it stays off, and the 4 others of its group carry its current" in told.text
+        assert "its current is left to the 4 others of its group" in told.text
         facts = gather(run)
         moment = key_moment(facts)
         assert moment is not None and moment.kind == "opened"
@@ -145,7 +145,7 @@ def test_of_two_cells_under_load_the_fuse_of_the_healthy_one_blows(tmp_path: Pat
     with open_run(path) as run:
         blown = [e for e in run.events if e.code == "cell_fuse_blown"]
         assert [e.component for e in blown] == ["rack 1, module 1, group 3, cell 1"]
-        assert "it stays off, and its neighbour carries its current" in blown[0].text
+        assert "its current is left to its neighbour" in blown[0].text
         moment = key_moment(gather(run))
         assert moment is not None and moment.sentence.endswith(
             "; the other cell of its group carries on."

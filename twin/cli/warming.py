@@ -28,7 +28,7 @@ def warmup(as_json: JsonFlag = False) -> None:
 
     def tell(done: Warmed) -> None:
         if not as_json:
-            say(f"{done.name:16}{_kernels(done.compiled)} compiled in {done.wall_s:.1f} s")
+            say(f"{done.name:20}{_kernels(done.compiled)} compiled in {done.wall_s:.1f} s")
 
     before, _ = kernels_on_disk()
     done = warm_up(tell)

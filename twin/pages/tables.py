@@ -98,6 +98,7 @@ USES = (
     ("pcs_loss_J", "Loss of the PCS"),
     ("heat_J", "Heat in the cells"),
     ("short_J", "Heat in internal shorts"),
+    ("external_J", "Heat in shorts outside the cells"),
     ("joint_J", "Heat in welds and straps"),
     ("rail_J", "Heat in the rails of groups"),
     ("busbar_J", "Heat in busbars between groups"),

@@ -22,6 +22,8 @@ SAID = {
 }
 
 
+PUT = ("internal_short", "external_short", "insulation_leak")
+"""Kinds of faults that are put somewhere; others begin."""
 SOON_S = 10.0
 """What follows a fault so soon is told by the time since then [s]."""
 
@@ -108,12 +110,23 @@ def deed_of(verdict: Verdict) -> str:
             "sensor_lost": "lost",
             "sensor_stuck": "stuck at its last value",
             "sensor_offset": f"off by {escape(size_in_words(fault))}",
-        }.get(fault.kind, escape(what))
+        }.get(fault.kind)
+        if how is None:
+            error = escape(fault.kind.removeprefix("sensor_").replace("_", " "))
+            size = escape(size_in_words(fault))
+            has = "has had" if verdict.was_there else "got"
+            how = f"{has} a fault of its own: {error}{f', {size}' if size else ''}"
+            return f"<strong>sensor {escape(fault.target)} {how}</strong> at {where}"
         return f"<strong>sensor {escape(fault.target)} {was} {how}</strong> at {where}"
     if fault.kind == "coolant_loss":
         left = escape(size_in_words(fault))
         verb = "has failed" if verdict.was_there else "failed"
         return f"<strong>the coolant of {where} {verb}</strong>" + (f": {left}" if left else "")
+    if fault.kind not in PUT:
+        size = escape(size_in_words(fault))
+        began = "has been present" if verdict.was_there else "began"
+        name = f"\u201c{fault.kind.replace('_', ' ')}\u201d{f' ({size})' if size else ''}"
+        return f"<strong>the fault {name}</strong> {began} at {where}"
     put = "has been in" if verdict.was_there else "was put into"
     if fault.kind == "external_short":
         put = "has been across" if verdict.was_there else "was put across"
