@@ -1,7 +1,8 @@
 """One cell: what it is made of, and how it moves.
 
 contract      what every cell model must offer
-jit           the compiler decorator; compensated: sums that keep what rounding takes
+jit           the compiler decorator; compensated: sums that keep what rounding takes;
+              running: the running largest of lanes
 ecm_params    equivalent-circuit parameters: load, check, lay out for kernels
 ecm           equivalent-circuit kernels; ecm_lanes: where the numbers sit; ecm_tables: read tables
 ecm_model     a population of equivalent-circuit cells

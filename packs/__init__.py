@@ -10,7 +10,7 @@ spread       the scatter of capacity, resistance and initial charge between cell
 arrays       the arrays that compiled code works on; memory: what a plant declares, and its views
 network      single elements, racks and the bus: from cells' lines and a demand to currents
 groups       parallel cells, 32 groups side by side; ladder: cells along two rails
-currents     all currents of the site in one step
+currents     all currents of the site in one step; prepare: what they follow from, once a call
 switchgear   contactors that weld, precharge, fuses that melt, insulation
 cell_guards  fuses and interrupt devices of single cells
 pcs          the power conversion system: losses, limits, ramps

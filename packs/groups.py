@@ -133,6 +133,43 @@ def group_voltages(block, groups, i_rack, gap_V, sums):
 
 
 @inlined
+def spread_cell(c, lane, v_node, left, is_last, cells, sums):
+    """Give the cell in slot `c` its current and voltage at the voltage of its node.
+
+    Written: `cells.current_A`, `cells.voltage_V` (at the terminals) and `cells.extra_W` (heat of
+    the short and the joint, which both sit at the cell); `sums` are added to.
+
+    Parameters
+    ----------
+    left : float
+        What the cells before it leave of the current; the last connected one takes it.
+
+    Returns
+    -------
+    float
+        Current through its joint [A].
+    float
+        Current through its short [A].
+    """
+    opened, joint, w = cells.cut[c], cells.joint_ohm[c], cells.weight[c]
+    emf, r, short = cells.emf_V[c], cells.r_ohm[c], cells.short_S[c]
+    line = w * (emf - (1.0 + r * short) * v_node)
+    share = left if is_last else line
+    v = v_node + joint * line if opened == 0.0 else emf * w
+    i = share if opened == 0.0 else 0.0
+    shunted = short * v
+    own = i + shunted
+    cells.voltage_V[c] = v
+    cells.current_A[c] = own
+    short_W, joint_W = shunted * v, joint * i * i
+    cells.extra_W[c] = short_W + joint_W
+    sums[SHORTED + lane] += short_W
+    sums[JOINED + lane] += joint_W
+    sums[SPLIT + lane] = risen(sums[SPLIT + lane], abs(emf - r * own - v))
+    return i, shunted
+
+
+@inlined
 def spread_cells(block, wire, cells, groups, sums):
     """Give every cell of 32 groups its current and voltage.
 
@@ -148,25 +185,10 @@ def spread_cells(block, wire, cells, groups, sums):
         first = (block * wire.p + place) * WIDTH
         for lane in range(WIDTH):
             c, k = first + lane, g + lane
-            opened, joint, w = cells.cut[c], cells.joint_ohm[c], cells.weight[c]
-            emf, r, short = cells.emf_V[c], cells.r_ohm[c], cells.short_S[c]
-            v_group, last = groups.voltage_V[k], groups.last[k]
-            left = groups.left_A[k]
-            line = w * (emf - (1.0 + r * short) * v_group)
-            share = left if float(place) == last else line
-            v = v_group + joint * line if opened == 0.0 else emf * w
-            i = share if opened == 0.0 else 0.0
-            shunted = short * v
-            own = i + shunted
+            left, is_last = groups.left_A[k], float(place) == groups.last[k]
+            i, shunted = spread_cell(c, lane, groups.voltage_V[k], left, is_last, cells, sums)
             groups.left_A[k] = left - i
             groups.shorted_A[k] = shunted + (groups.shorted_A[k] if place > _U(0) else 0.0)
-            cells.voltage_V[c] = v
-            cells.current_A[c] = own
-            short_W, joint_W = shunted * v, joint * i * i
-            cells.extra_W[c] = short_W + joint_W
-            sums[SHORTED + lane] += short_W
-            sums[JOINED + lane] += joint_W
-            sums[SPLIT + lane] = risen(sums[SPLIT + lane], abs(emf - r * own - v))
 
 
 @inlined

@@ -37,7 +37,7 @@ import numpy as np
 from cell_models.contract import LANES
 from cell_models.jit import inlined
 from packs.arrays import Floats, nth
-from packs.groups import JOINED, SHORTED, SPLIT, WIDTH
+from packs.groups import WIDTH, spread_cell
 from packs.network import branch
 from packs.state import Schema, State
 
@@ -231,24 +231,10 @@ def spread_ladders(block, wire, cells, groups, ladder, sums):
         first = number * WIDTH
         for lane in range(WIDTH):
             c = first + lane
-            opened, joint = cells.cut[c], cells.joint_ohm[c]
-            emf, r, short = cells.emf_V[c], cells.r_ohm[c], cells.short_S[c]
-            u, left = y[g + PLACE_V + lane], y[g + LEFT_A + lane]
-            line = cells.weight[c] * (emf - (1.0 + r * short) * u)
-            v = u + joint * line if opened == 0.0 else emf * cells.weight[c]
-            i = (left if float(place) == groups.last[k + lane] else line) if opened == 0.0 else 0.0
-            shunted = short * v
-            own = i + shunted
+            left, is_last = y[g + LEFT_A + lane], float(place) == groups.last[k + lane]
+            i, shunted = spread_cell(c, lane, y[g + PLACE_V + lane], left, is_last, cells, sums)
             y[g + LEFT_A + lane] = left - i
             groups.shorted_A[k + lane] += shunted
-            cells.voltage_V[c] = v
-            cells.current_A[c] = own
-            short_W, joint_W = shunted * v, joint * i * i
-            cells.extra_W[c] = short_W + joint_W
-            sums[SHORTED + lane] += short_W
-            sums[JOINED + lane] += joint_W
-            miss = abs(emf - r * own - v)
-            sums[SPLIT + lane] = miss if miss > sums[SPLIT + lane] else sums[SPLIT + lane]
         follow_segments(first, number * PLACE_LANES, g, cells, x, y)
     for lane in range(WIDTH):
         groups.left_A[k + lane] = y[g + LEFT_A + lane]

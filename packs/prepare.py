@@ -48,14 +48,14 @@ class Settings(NamedTuple):
 
 
 def settings_of(
-    spec: PackSpec, switch: Any, over: Any, bleed: Ints, insulation: Floats
+    spec: PackSpec, switch: Any, over: Any, bleed: Ints, insulation_ohm: Floats
 ) -> Settings:
     """Return the settings of a plant: views on switchgear, overlay and commands, and numbers."""
     wiring, thermal = spec.wiring, spec.thermal
     return Settings(
         position=switch.position, fuse_blown=switch.fuse_blown, fuse_open=over.fuse_open,
         rack_short_S=over.rack_short_S, leak_S=over.leak_S, lie=over.feedback,
-        feedback=switch.feedback, insulation_ohm=insulation, bleed=bleed,
+        feedback=switch.feedback, insulation_ohm=insulation_ohm, bleed=bleed,
         coolant_fraction=over.coolant_fraction, rack_ohm=wiring.rack_ohm,
         switch_ohm=2.0 * wiring.contactor_ohm, precharge_ohm=wiring.precharge_ohm,
         pole_S=0.5 / wiring.insulation_ohm, bleed_S=1.0 / wiring.bleed_ohm,

@@ -54,7 +54,7 @@ def command_coils(tick, delay, wanted, coil, moves_at):
 
 
 @kernel
-def settle_contactors(tick, coil, moves_at, stuck, break_A, current_A, position, welded):
+def settle_contactors(tick, coil, moves_at, stuck, break_A, current_A, position, welded, closed):
     """Move the contactors that are due; return status bits and the tick of the next movement.
 
     Parameters
@@ -67,6 +67,8 @@ def settle_contactors(tick, coil, moves_at, stuck, break_A, current_A, position,
         Through the switches of each rack.
     position, welded : int64 (R, 3), written
         `welded` is 1 for a new weld, which stays, and anything but 0 for an old one.
+    closed : bool (R, 3), written
+        Those that closed now.
     """
     status = 0
     following = IDLE_TICK
@@ -87,6 +89,7 @@ def settle_contactors(tick, coil, moves_at, stuck, break_A, current_A, position,
                     status |= WELDED
             if welded[rack, k] != 0:
                 target = 1
+            closed[rack, k] = target > position[rack, k]
             if target != position[rack, k]:
                 position[rack, k] = target
                 status |= MOVED
@@ -232,13 +235,10 @@ class Switchgear:
             Tick of the next movement, or `IDLE_TICK`.
         """
         view, over = self._view, self._overlay
-        before = view.position.copy()
-        found = settle_contactors(
+        return settle_contactors(
             tick, view.coil, view.moves_at, over.contactor_stuck, self._spec.contactor_break_A,
-            switch_A, view.position, view.welded,
+            switch_A, view.position, view.welded, self.closed,
         )  # fmt: skip
-        np.greater(view.position, before, out=self.closed)
-        return found
 
     def heat_fuses(
         self, rack_current_A: NDArray[np.float64], step_s: float

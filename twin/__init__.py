@@ -10,7 +10,8 @@
     ledger      energy and charge, and what they leave over
     channels    what is recorded
     runfiles/   the run file, written as the run goes and read back: `open_run`
-    notices     what the plant did by itself, as events; answer_key: what was injected
+    notices     what the plant did by itself, as events; outage: power that does not flow;
+                answer_key: what was injected
     session     a run with its file: start, run to the end or to an accident
     pilot       what lumping costs: the start of a run held against full detail
     pacing      a run that keeps wall-clock time, and how late it was; warmup: every kernel, once

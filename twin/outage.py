@@ -23,17 +23,17 @@ class OutageWatch:
 
     def __init__(self, plant: Plant, view: Any, emit: Callable[[Event], None]) -> None:
         self._plant = plant
+        self._state = getattr(plant.pcs_view, "state", None)
         self._view = view
         self._emit = emit
 
     def watch(self, tick: int) -> None:
         """Look at the PCS after a step; one that does not say its state is not watched."""
-        plant, view = self._plant, self._view
-        state = getattr(plant.pcs_view, "state", None)
-        if state is None:
+        plant, view, state = self._plant, self._view, self._state
+        if state is None or (state[0] != OFF and not view.without_power[0]):
             return
         power_W = float(plant.control.setpoint_W[0])
-        out = bool(plant.control.running[0]) and power_W != 0.0 and int(state[0]) == OFF
+        out = bool(plant.control.running[0]) and power_W != 0.0 and state[0] == OFF
         if out == bool(view.without_power[0]):
             return
         view.without_power[0] = int(out)

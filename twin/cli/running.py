@@ -38,6 +38,9 @@ BAR_PERIOD_S = 0.2
 DRAWN_NS = 20_000_000
 """Shortest period [ns] of a paced run with a progress bar: to draw it takes a few ms."""
 
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of an example.")
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the scenario; repeatable."),
@@ -56,9 +59,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    scenario: Annotated[
-        str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of an example.")
-    ],
+    scenario: ScenarioName,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twin.cli.running import Overrides, check_output
+from twin.cli.running import Overrides, ScenarioName, check_output
 from twin.cli.screen import JsonFlag, UserError, duration, facts, grid, say, say_json, stdout
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ DRAWINGS = (".png", ".svg", ".pdf")
 PYTHON_EXAMPLES = {"gym_env": "a pack as a Gymnasium environment, for an agent in place of the EMS"}
 """Shipped beside the scenarios, to be copied."""
 
-ScenarioName = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of an example.")
-]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twin.cli.running import Overrides, Until
+from twin.cli.running import Overrides, ScenarioName, Until
 from twin.cli.screen import JsonFlag, UserError, complain, grid, read_time, say, say_json, stdout
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def barrier(
-    scenario: Annotated[
-        str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of an example.")
-    ],
+    scenario: ScenarioName,
     over: Annotated[str, typer.Option(metavar="KEY", help="The numeric key that is varied.")],
     low: Annotated[str, typer.Option("--lo", metavar="VALUE", help="One end, as in '0.1 mm'.")],
     high: Annotated[str, typer.Option("--hi", metavar="VALUE", help="The other end.")],
