@@ -19,6 +19,9 @@ from typing import Any
 from cell_models.runaway_curve import RateCurve
 
 DATA_FOLDER = Path(__file__).parent / "data" / "runaway"
+SEPARATOR_K = 453.15
+"""Where a separator of polyolefin collapses, coated or not; assumed: polypropylene melts at 438 K,
+and what holds it up gives way somewhat later."""
 GAS_CONSTANT = 8.314
 """[J/(mol K)], with the digits of the publications."""
 
@@ -72,6 +75,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "specific_heat_J_per_kgK": (200.0, 4000.0),
     "energy_Wh": (0.1, 1e4),
     "capacity_Ah": (0.05, 1e4),
+    "separator_K": (350.0, 700.0),
     "valid_from_K": (200.0, 2500.0),
     "valid_to_K": (200.0, 2500.0),
     "valid_from_soc": (0.0, 1.5),
@@ -209,6 +213,7 @@ class RunawayParams:
     cell : FittedCell
     reactions : tuple of Reaction, in the order in which they are advanced
     curve : RateCurve or None, of a traced reaction
+    separator_K : float, [K], at which the separator collapses and the cell shorts
     """
 
     name: str
@@ -222,6 +227,7 @@ class RunawayParams:
     cell: FittedCell
     reactions: tuple[Reaction, ...]
     curve: RateCurve | None = None
+    separator_K: float = SEPARATOR_K
 
     def __post_init__(self) -> None:
         _check_numbers(self, self.name, set())

@@ -14,9 +14,10 @@ currents     all currents of the site in one step; prepare: what they follow fro
 switchgear   contactors that weld, precharge, fuses that melt, insulation
 cell_guards  fuses and interrupt devices of single cells
 pcs          the power conversion system: losses, limits, ramps
-thermal      the heat network and the coolant
+thermal      the heat network and the coolant; external_heat: heaters and ovens
+runaway      cells that react, short and lose matter; runaway_cells: bound to a plant
 flows        energy and charge of a step, added up for the ledger
-plant        one step: refresh, port, supply, advance, heat, guard, book
+plant        one step: refresh, port, supply, advance, heat, react, guard, book
 notice       what a plant did by itself; telling: how it finds out
 macro        several steps in one compiled call, bit-equal; compiled: bound to a plant
 sensors      the sensors of a pack; sensing: their sampling, compiled

@@ -285,7 +285,7 @@ class CellGuards:
         for slot in np.flatnonzero(self._why):
             cause = int(self._why[slot])
             cells = plant.cells
-            short_A = float(plant.overlay.cell_short_S[slot] * cells.voltage_V[slot])
+            short_A = float(plant.cell_arrays.short_S[slot] * cells.voltage_V[slot])
             value = float(cells.current_A[slot]) - short_A
             if cause == OVERHEATED:
                 value = float(cells.temperature_K[slot])

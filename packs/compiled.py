@@ -16,6 +16,7 @@ from packs.macro import (
     BLOWN,
     BROKEN,
     CUT,
+    NEWS,
     OPENED,
     RANGE,
     EcmPopulation,
@@ -78,7 +79,8 @@ class Compiled:
         )  # fmt: skip
         self._rest = (
             around, plant.wire, plant.settings, plant.paths, ecm, form["tables"], pcs.numbers,
-            pcs.memory(plant.pcs_view), moving, plant.guards.numbers, plant.arena,
+            pcs.memory(plant.pcs_view), moving, plant.guards.numbers, plant.runaway.numbers,
+            plant.heat_given, plant.arena,
         )  # fmt: skip
         self._call = bound(advance_many, 1, 0, 1, 1, *self._rest)
 
@@ -97,4 +99,6 @@ class Compiled:
             tell_broken(plant)
         if why & OPENED:
             plant.guards.tell(tick + done * length)
+        if why & NEWS:
+            plant.runaway.tell(tick + done * length)
         return done, why

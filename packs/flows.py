@@ -15,9 +15,15 @@ WIRING_FLOWS = (
 )  # fmt: skip
 """What the wiring turns into heat: first the losses of `packs.network`, in their order."""
 FLOWS = (
-    *WIRING_FLOWS, "pcs_dc_J", "pcs_ac_J", "pcs_loss_J", "coolant_J", "air_J",
+    *WIRING_FLOWS, "pcs_dc_J", "pcs_ac_J", "pcs_loss_J", "coolant_J", "air_J", "heater_J",
+    "reaction_J", "ejected_J", "fuelled_J",
 )  # fmt: skip
-"""Energy flows booked every step, in the order of `flows.total`."""
+"""Energy flows booked every step, in the order of `flows.total`: the last ones by the stages that
+have them. `fuelled_J` is what charging has made of the reactants since the start, booked when a
+cell becomes hot."""
+HEATER, REACTION, EJECTED, FUELLED = (
+    FLOWS.index(f"{name}_J") for name in ("heater", "reaction", "ejected", "fuelled")
+)
 
 
 LEAST_CURRENT_A = 1e-3

@@ -17,23 +17,27 @@ from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH
 from cell_models.ecm import sweep_advance, sweep_port, sweep_soc
 from cell_models.ecm_tables import sweep_refresh
 from cell_models.jit import inlined, kernel
+from cell_models.runaway import REACTING
 from packs import network
 from packs.arrays import open_cells, open_groups, open_racks, open_site
 from packs.cell_guards import guard_cells
 from packs.currents import reduce_site, spread_site
+from packs.external_heat import give_heat, prepare_external_heat
 from packs.flows import book
 from packs.groups import WIDTH
 from packs.ladder import open_ladder
 from packs.network import solve_bus
 from packs.pcs import move_pcs
 from packs.prepare import prepare
+from packs.runaway import NEWS as HAS_NEWS
+from packs.runaway import add_shorts, react_cells
 from packs.switchgear import NEVER_S, heat_fuses
 from packs.thermal import advance_heat
 
-TROUBLE, RANGE, CUT, BLOWN, MELTING, BROKEN, OPENED = 1, 2, 4, 8, 16, 32, 64
+TROUBLE, RANGE, CUT, BLOWN, MELTING, BROKEN, OPENED, NEWS, REACTS = (1 << k for k in range(9))
 """Why a call ended early: a demand that cannot be met (before the step); a table left or entered
 again, a string cut or whole again, a fuse that blew or is going to, a number that is none, a cell
-that its fuse or its CID opened."""
+that its fuse or its CID opened, news of a cell that reacts, one that asks for shorter steps."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -162,9 +166,17 @@ def guarded(end, h, ecm, guards, lanes, cells, floats, moving):
 
 
 @kernel
+def reacted(end, h, runaway, cells, site, floats, ints):
+    """Let hot cells react (`RunawayCells.react`); return why the call must end, or 0."""
+    status = react_cells(end, h, runaway, cells, site, floats, ints)
+    is_long = h * 1000.0 > runaway.alert_ticks + 0.5
+    return (NEWS if status & HAS_NEWS else 0) | (REACTS if status & REACTING and is_long else 0)
+
+
+@kernel
 def advance_many(
     count, tick, length, parts, around, wire, settings, paths, ecm, tables, numbers, memory, moving,
-    guards, arena,
+    guards, runaway, heat_given, arena,
 ):  # fmt: skip
     """Do up to `count` steps of `length` ticks from `tick`.
 
@@ -179,6 +191,8 @@ def advance_many(
     numbers, memory : PcsNumbers, PcsMemory
     moving : Moving
     guards : GuardNumbers
+    runaway : RunawayNumbers
+    heat_given : ExternalHeat
     arena : Arena
 
     Returns
@@ -193,7 +207,12 @@ def advance_many(
     cells, groups = open_cells(arena), open_groups(arena)
     ladder, racks, site = open_ladder(arena), open_racks(arena), open_site(arena)
     lanes = arena.floats[ecm.first_lane : ecm.first_lane + ecm.n_lanes]
+    if runaway.fitted:
+        add_shorts(runaway, cells, arena.floats)
     prepare(wire, settings, cells, groups, ladder, racks)
+    prepare_external_heat(
+        heat_given, paths.ambient, around.ambient_K[0], len(cells.emf_V), arena.floats
+    )
     for step in range(count):
         late = read_tables(tick, length, h, around, ecm, tables, lanes, cells, moving)
         why = RANGE if late else 0
@@ -215,6 +234,9 @@ def advance_many(
             parts, h, around.inlet_K[0], around.ambient_K[0], wire, paths, cells, groups, racks,
             site,
         )  # fmt: skip
+        give_heat(h, heat_given, cells, site, arena.floats)
+        if runaway.fitted:
+            why |= reacted(tick, h, runaway, cells, site, arena.floats, arena.ints)
         if guards.fitted:
             why |= guarded(tick, h, ecm, guards, lanes, cells, arena.floats, moving)
         book(

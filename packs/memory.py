@@ -110,11 +110,14 @@ def arrays(
     """
     cells, net, heat = state.view("cells"), state.view("network"), state.view("thermal")
     flows, over, wiring = state.view("flows"), state.view("overlay"), state.view("of_wiring")
+    own = vars(state.view("runaway"))
+    beside = vars(state.view("of_cells")) | {k: own[k] for k in ("kelvin_per_J",) if k in own}
+    short_S = getattr(state.view("of_runaway"), "short_S", over.cell_short_S)
     of_cells = CellArrays(
         emf_V=cells.emf_V, r_ohm=cells.resistance_ohm, current_A=cells.current_A,
         voltage_V=cells.voltage_V, heat_W=cells.heat_W, temperature_K=cells.temperature_K,
-        short_S=over.cell_short_S, joint_extra_ohm=over.joint_extra_ohm, is_open=over.cell_open,
-        is_broken=cells.is_broken, **vars(state.view("of_cells")),
+        short_S=short_S, joint_extra_ohm=over.joint_extra_ohm, is_open=over.cell_open,
+        is_broken=cells.is_broken, **beside,
     )  # fmt: skip
     of_groups = GroupArrays(
         voltage_V=net.group_voltage_V, short_S=over.group_short_S,

@@ -22,13 +22,15 @@ def declare_overlay(schema: Schema, topology: Topology, n_sensors: int) -> None:
     """Declare the overlay's fields.
 
     By cell slot: ``cell_short_S`` conductance of an internal short [S], ``joint_extra_ohm`` added
-    to the cell's joint [ohm], ``cell_open`` not 0 where the cell is cut off its group,
-    ``rail_plus_extra_ohm`` and ``rail_minus_extra_ohm`` added to the segments of rails from the
-    cell to the next one [ohm], which only groups with rails have (`packs.ladder`). By group slot:
-    ``group_short_S`` external short [S], ``link_extra_ohm`` added to the busbar to the next group
-    [ohm]. By rack: ``rack_short_S`` across the rack, between its fuse and its switches, ``leak_S``
-    (R, 2) from minus and plus to ground, ``coolant_fraction`` of the nominal flow,
-    ``contactor_stuck`` and ``feedback`` (R, 3), ``fuse_open``. ``bus_short_S`` across the DC bus.
+    to the cell's joint [ohm], ``cell_open`` not 0 where the cell is cut off its group, ``heater_W``
+    given to the cell from outside [W], ``oven_K`` temperature of the air around it in place of the
+    site's, 0 for that [K] (`packs.external_heat`), ``rail_plus_extra_ohm`` and
+    ``rail_minus_extra_ohm`` added to the segments of rails from the cell to the next one [ohm],
+    which only groups with rails have (`packs.ladder`). By group slot: ``group_short_S`` external
+    short [S], ``link_extra_ohm`` added to the busbar to the next group [ohm]. By rack:
+    ``rack_short_S`` across the rack, between its fuse and its switches, ``leak_S`` (R, 2) from
+    minus and plus to ground, ``coolant_fraction`` of the nominal flow, ``contactor_stuck`` and
+    ``feedback`` (R, 3), ``fuse_open``. ``bus_short_S`` across the DC bus.
     Of the sensors see `declare_sensor_overlay`.
     """
     add = schema.add
@@ -36,6 +38,8 @@ def declare_overlay(schema: Schema, topology: Topology, n_sensors: int) -> None:
     add("overlay", "cell_short_S", (topology.n_cell_slots,), unit="S")
     add("overlay", "joint_extra_ohm", (topology.n_cell_slots,), unit="ohm")
     add("overlay", "cell_open", (topology.n_cell_slots,))
+    add("overlay", "heater_W", (topology.n_cell_slots,), unit="W")
+    add("overlay", "oven_K", (topology.n_cell_slots,), unit="K")
     add("overlay", "rail_plus_extra_ohm", (topology.n_cell_slots,), unit="ohm")
     add("overlay", "rail_minus_extra_ohm", (topology.n_cell_slots,), unit="ohm")
     add("overlay", "group_short_S", (topology.n_group_slots,), unit="S")

@@ -1,8 +1,8 @@
 """The plant: everything that moves truth, as a flat list of stages.
 
 `Plant.step` is the definition of one step: refresh, port, supply, advance cells, advance heat,
-guard, book. All that survives a step is in the `State`; the plant object holds constants, views and
-scratch.
+react, guard, book. All that survives a step is in the `State`; the plant object holds constants,
+views and scratch.
 """
 
 from __future__ import annotations
@@ -17,11 +17,19 @@ from packs import network, pcs
 from packs.cell_guards import CellGuards, declare_guards
 from packs.compiled import compiled_way
 from packs.currents import bus_stage, reduce_stage, spread_stage
+from packs.external_heat import (
+    declare_external_heat,
+    external_heat,
+    give_heat_stage,
+    prepare_heat_stage,
+)
 from packs.flows import book_stage
 from packs.lumping import draw_cells
 from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.notice import Notice
 from packs.prepare import prepare_stage, settings_of, switch_stage
+from packs.runaway import NEWS
+from packs.runaway_cells import RunawayCells, declare_runaway
 from packs.spec import PackSpec
 from packs.state import Schema, State
 from packs.switchgear import (
@@ -84,6 +92,8 @@ class Plant:
         declare_plant(schema, self.topology, self.spec, self.model.buffer_size)
         declare_switchgear(schema, self.topology.n_racks)
         declare_guards(schema, self.spec, self.topology)
+        declare_runaway(schema, self.spec, self.topology)
+        declare_external_heat(schema, self.topology)
         self.converter.declare(schema)
 
     def bind(self, state: State) -> None:
@@ -111,7 +121,11 @@ class Plant:
         self._spread = bound(spread_stage, 0.0, wire, last)
         self._warm = bound(heat_stage, 1, 0.0, 0.0, 0.0, wire, self.paths, last)
         self._book = bound(book_stage, 0.0, wire, 0.0, 0.0, 0.0, 0.0, 0.0, last)
+        self.heat_given = given = external_heat(state)
+        self._prepare_heat = bound(prepare_heat_stage, given, 0.0, 0.0, last)
+        self._give_heat = bound(give_heat_stage, 0.0, given, last)
         self.guards = CellGuards(self.spec, state, self)
+        self.runaway = RunawayCells(self.spec, state, self)
         self.compiled = compiled_way(self, state)
 
     def rest(self, step_s: float) -> None:
@@ -124,6 +138,7 @@ class Plant:
             drawn[2][top.cell_rack == other.rack] += other.initial_soc - self.spec.initial_soc
         capacity, resistance, soc = (values[top.slot_cell] for values in drawn)
         cells.is_broken[:] = 1.0 - top.cell_used
+        self.runaway.fill(soc)
         self.model.init(cells.lanes, soc, capacity, resistance, cells.temperature_K, step_s)
         self.port(step_s)
         self.solve(step_s, network.OPEN, 0.0)
@@ -227,9 +242,14 @@ class Plant:
         self.watch_fuses(tick + length, step_s)
         self.advance_cells(step_s)
         self.advance_heat(step_s)
+        status = 0
+        if self.runaway.numbers.fitted:
+            status = self.runaway.react(tick + length, step_s)
         if self.guards.numbers.fitted:
             self.guards.watch(tick + length, step_s)
         self.book_flows(step_s)
+        if status & NEWS:
+            self.runaway.tell(tick + length)
 
     def refresh(self, tick: int, length: int, step_s: float) -> None:
         """Read the cells' tables when due, when the step changes, or when a cell has drifted."""
@@ -309,7 +329,12 @@ class Plant:
 
     def prepare(self) -> None:
         """Write what follows from switches, overlay and balancing: paths, bleeds, coolant."""
+        if self.runaway.numbers.fitted:
+            self.runaway.join_shorts()
         self._prepare(self.wire, self.settings, self.arena)
+        self._prepare_heat(
+            self.heat_given, self.paths.ambient, self.control.ambient_K[0], self.arena
+        )
 
     def solve(self, step_s: float, kind: int, demand: float) -> int:
         """Solve the currents of all cells; return a status of `packs.network`."""
@@ -342,6 +367,7 @@ class Plant:
             self._parts(step_s), step_s, control.inlet_K[0], control.ambient_K[0], self.wire,
             self.paths, self.arena,
         )  # fmt: skip
+        self._give_heat(step_s, self.heat_given, self.arena)
 
     def _parts(self, step_s: float) -> int:
         """Give into how many parts the heat step is cut."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cell_models.runaway_params import RunawayParams
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeSpec:
@@ -138,6 +140,34 @@ class CidSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunawaySpec:
+    """Thermal runaway of the cells.
+
+    Attributes
+    ----------
+    params : RunawayParams
+        The reactions.
+    gate_K : float
+        Below it nothing reacts.
+    body_share : float
+        Of all heat that a cell releases, what it keeps; the rest leaves with matter.
+    ejected_mass : float
+        Of a cell's mass, what leaves.
+    separator_K : float
+        At which its separator collapses.
+    short_ohm : float
+        What then lies across its terminals.
+    """
+
+    params: RunawayParams
+    gate_K: float
+    body_share: float
+    ejected_mass: float
+    separator_K: float
+    short_ohm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutSpec:
     """One module seen from above: groups along the columns, folding; cells across [m]."""
 
@@ -255,7 +285,8 @@ class SensorsSpec:
 class PackSpec:
     """The plant: size, cells' start, wiring, layout, heat paths; racks that differ, if any.
 
-    `cell_fuse` and `cid` are None where cells have no such device.
+    `cell_fuse` and `cid` are None where cells have no such device, `runaway` where they never
+    react.
     """
 
     size: SizeSpec
@@ -264,6 +295,7 @@ class PackSpec:
     wiring: WiringSpec
     cell_fuse: CellFuseSpec | None = None
     cid: CidSpec | None = None
+    runaway: RunawaySpec | None = None
     layout: LayoutSpec
     thermal: ThermalSpec
     initial_soc: float

@@ -1,4 +1,4 @@
-"""The stock taken of a plant, and the four balances struck on it: the ledger's arithmetic.
+"""The stock taken of a plant, and the five balances struck on it: the ledger's arithmetic.
 
 Stored terms come from states alone; flows come in as the compensated sums that the run has made.
 Every sum over cells or groups is compensated (TwoSum: Ogita, Rump and Oishi, SIAM J. Sci. Comput.
@@ -11,22 +11,22 @@ from __future__ import annotations
 from cell_models.compensated import two_sum
 from cell_models.contract import LANES
 from cell_models.jit import kernel
-from packs.flows import FLOWS, WIRING_FLOWS
+from packs.flows import EJECTED, FLOWS, FUELLED, HEATER, REACTION, WIRING_FLOWS
 from packs.thermal import heat_above
 
-STORED = ("stored_chemical_J", "stored_thermal_J", "stored_link_J")
+STORED = ("stored_chemical_J", "stored_thermal_J", "stored_link_J", "stored_reaction_J")
 SUMS = ("terminal_J", "heat_J", "dissipated_J", "quadrature_J", "refresh_J")
 """Running sums that every cell keeps."""
 
 TERMS = (
     *STORED, *SUMS, *FLOWS,
     "throughput_J", "residual_cells_J", "residual_network_J", "residual_pcs_J",
-    "residual_thermal_J", "residual_J", "residual", "heat_mismatch", "charge_moved_As",
-    "charge_residual_As", "charge_residual", "network_residual_A", "network_residual",
-    "splitting_residual_V",
+    "residual_thermal_J", "residual_reaction_J", "residual_J", "residual", "heat_mismatch",
+    "charge_moved_As", "charge_residual_As", "charge_residual", "network_residual_A",
+    "network_residual", "splitting_residual_V",
 )  # fmt: skip
 """What `strike_balance` writes, in this order; those without a unit are relative to the throughput,
-or to the heat."""
+to which `residual` adds heat of reactions and heaters, or to the heat."""
 
 WIRING = len(WIRING_FLOWS) + 1
 """So many of `FLOWS`, from the first, leave the cells' terminals: all up to the PCS, DC side."""
@@ -45,7 +45,7 @@ SHORT, JOINT, BUSBAR, RAIL, DC, AC, LOSS, COOLANT, AIR = (
 @kernel
 def take_stock(
     stored_J, used, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J,
-    stock,
+    reaction_J, stock,
 ):  # fmt: skip
     """Write what cells, temperatures and DC link hold now, in the order of `STORED`.
 
@@ -60,7 +60,9 @@ def take_stock(
         Where the heat stored counts from.
     link_J : float
         In the capacitance of the DC link.
-    stock : float64 (3 or more,), written
+    reaction_J : float
+        In the reactants of all cells.
+    stock : float64 (4 or more,), written
     """
     high = low = 0.0
     for c in range(len(cell_J_per_K)):
@@ -69,6 +71,7 @@ def take_stock(
     warmth_J = heat_above(cell_J_per_K, temperature_K, reference_K)
     stock[1] = warmth_J + heat_above(plate_J_per_K, plate_K, reference_K)
     stock[2] = link_J
+    stock[3] = reaction_J
 
 
 @kernel
@@ -99,17 +102,17 @@ def charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As):
 
 @kernel
 def strike_balance(
-    stored_J, used, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J, start,
-    sums, total, low, throughput, p, start_As, charge_As, charge_low_As, out_As, out_low_As, worst,
-    values,
+    stored_J, used, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J,
+    reaction_J, start, sums, total, low, throughput, p, start_As, charge_As, charge_low_As, out_As,
+    out_low_As, worst, values,
 ):  # fmt: skip
     """Take stock, hold it against the flows, and write all `TERMS`.
 
     Parameters
     ----------
-    stored_J ... link_J
+    stored_J ... reaction_J
         As in `take_stock`.
-    start : float64 (3,)
+    start : float64 (4,)
         The stock at the start of the run [J].
     sums : float64 (5,)
         In the order of `SUMS`, over all cells [J].
@@ -125,7 +128,7 @@ def strike_balance(
     """
     take_stock(
         stored_J, used, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J,
-        values,
+        reaction_J, values,
     )  # fmt: skip
     chemical_J, thermal_J = values[0] - start[0], values[1] - start[1]
     terminal_J, heat_J, dissipated_J = sums[0], sums[1], sums[2]
@@ -139,13 +142,16 @@ def strike_balance(
     net = terminal_J - (wiring + wiring_low) - (link_J - start[2])
     converter = flow[DC] - flow[AC] - flow[LOSS]
     warmed = heat_J + flow[SHORT] + flow[JOINT] + flow[BUSBAR] + flow[RAIL]
-    thermal = thermal_J - (warmed - flow[COOLANT] - flow[AIR])
-    residual = abs(cells) + abs(net) + abs(converter) + abs(thermal)
+    given = flow[HEATER] + flow[REACTION] - flow[EJECTED]
+    thermal = thermal_J - (warmed + given - flow[COOLANT] - flow[AIR])
+    reacted = reaction_J - start[3] + flow[REACTION] - flow[FUELLED]
+    residual = abs(cells) + abs(net) + abs(converter) + abs(thermal) + abs(reacted)
     moved, missed = charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As)
     rest = values[AT_REST:]
     rest[0] = throughput[0]
-    rest[1], rest[2], rest[3], rest[4] = cells, net, converter, thermal
-    rest[5], rest[6] = residual, residual / max(throughput[0], 1.0)
-    rest[7] = abs(heat_J - dissipated_J) / max(abs(dissipated_J), 1.0)
-    rest[8], rest[9], rest[10] = moved, missed, missed / max(throughput[1], 1.0)
-    rest[11], rest[12], rest[13] = worst[0], worst[1], worst[2]
+    rest[1], rest[2], rest[3], rest[4], rest[5] = cells, net, converter, thermal, reacted
+    flowed = throughput[0] + abs(flow[HEATER]) + abs(flow[REACTION])
+    rest[6], rest[7] = residual, residual / max(flowed, 1.0)
+    rest[8] = abs(heat_J - dissipated_J) / max(abs(dissipated_J), 1.0)
+    rest[9], rest[10], rest[11] = moved, missed, missed / max(throughput[1], 1.0)
+    rest[12], rest[13], rest[14] = worst[0], worst[1], worst[2]

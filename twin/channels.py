@@ -150,6 +150,34 @@ def _truth(engine: Engine) -> list[RecordedChannel]:
             "truth/contactors", plant.switch_view.position, "contactor",
             text="position of the contactors", dtype="u1", meanings=("open", "closed"),
         ),
+        *_runaway(engine, cell),
+    ]  # fmt: skip
+
+
+def _runaway(engine: Engine, cell: Any) -> list[RecordedChannel]:
+    """Return what reacting cells do, where they can."""
+    if not engine.plant.runaway.numbers.fitted:
+        return []
+    view = engine.plant.runaway.view
+    return [
+        _channel(
+            "truth/cell_runaway", view.phase, "cell",
+            text="sum of 1 reacting, 2 separator collapsed, 4 ran away, 8 erupted, 16 spent",
+            index=cell, dtype="u1",
+        ),
+        _channel(
+            "truth/cell_runaway_s", view.since_s, "cell", "s", "when it ran away, NaN before", cell,
+            dtype="f8",
+        ),
+        _channel(
+            "truth/cell_reaction_J", view.reaction_J, "cell", "J",
+            "heat released by its reactions so far", cell,
+        ),
+        _channel(
+            "truth/cell_ejected_J", view.ejected_J, "cell", "J", "heat that has left with matter",
+            cell,
+        ),
+        _channel("truth/cell_ejected_kg", view.ejected_kg, "cell", "kg", "matter that left", cell),
     ]  # fmt: skip
 
 

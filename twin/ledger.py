@@ -1,14 +1,15 @@
 """The energy and charge audit of a run, closed at every recorded row.
 
-Four balances, each from stored terms computed from *states* and from flows summed as the run goes:
+Five balances, each from stored terms computed from *states* and from flows summed as the run goes:
 
     cells     what the cells lost = their heat + their terminal energy
     network   terminal energy = shorts + joints, rails, busbars, paths + bleed + link + PCS, DC side
     pcs       DC side = AC side + loss
-    thermal   what temperatures gained = heat in - coolant - air
+    thermal   what temperatures gained = heat in - coolant - air - what left erupting cells
+    reaction  what reactants lost = heat of reactions
 
 Charge is held between the cells' states and the network's currents, group by group. `residual_J`
-is the sum of the four in absolute value, so that errors cannot cancel. Heat is also
+is the sum of the five in absolute value, so that errors cannot cancel. Heat is also
 held against an independent sum over the resistances: the two differ by `quadrature_J` (terminal
 energy counts the voltage at the end of a step, first order in the step) and by `refresh_J` (table
 reading).
@@ -94,14 +95,17 @@ class Ledger:
             self._plant.cells.lanes, self.soc, self.ocv_V, self.stored_J, self.validity
         )
 
-    def _holdings(self) -> tuple[Any, Any, Any, Any, Any, Any, float, float]:
+    def _holdings(self) -> tuple[Any, Any, Any, Any, Any, Any, float, float, float]:
         """Return what `take_stock` counts."""
         plant = self._plant
         link_V = float(plant.network.bus[0])
+        cell_J_per_K = self._cell_J_per_K
+        if plant.runaway.numbers.fitted:
+            cell_J_per_K = plant.topology.cell_used * plant.runaway.view.capacity_J_per_K
         return (
-            self.stored_J, plant.topology.cell_used, self._cell_J_per_K, plant.cells.temperature_K,
+            self.stored_J, plant.topology.cell_used, cell_J_per_K, plant.cells.temperature_K,
             self._plate_J_per_K, plant.heat.plate_K, plant.spec.initial_temperature_K,
-            0.5 * plant.spec.wiring.link_capacitance_F * link_V**2,
+            0.5 * plant.spec.wiring.link_capacitance_F * link_V**2, plant.runaway.stored_J(),
         )  # fmt: skip
 
     def _audit(self) -> None:

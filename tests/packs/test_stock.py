@@ -17,6 +17,7 @@ TOP = build_topology(
     SIZE, LayoutSpec(columns=8, pitch_m=0.02)
 )  # 120 and 240 groups: lanes to spare
 N, GROUPS, REFERENCE_K, LINK_J = TOP.n_cells, TOP.n_groups, 298.15, 122.5
+REACTION_J = 4.2e4
 
 
 def by_slot(values, spare):
@@ -51,6 +52,7 @@ def cells(seed=3):
         "plate_K": by_slot(of_plates["plate_K"], 1e3),
         "reference_K": REFERENCE_K,
         "link_J": LINK_J,
+        "reaction_J": REACTION_J,
     }
     return pack, of_cells | of_plates
 
@@ -67,13 +69,14 @@ def charges(seed=4):
 
 
 def test_stock_is_the_exactly_rounded_sum_over_the_cells() -> None:
-    (pack, of), stock = cells(), np.zeros(3)
+    (pack, of), stock = cells(), np.zeros(4)
     take_stock(*pack.values(), stock)
     assert stock[0] == math.fsum(of["stored_J"])
     warmth_J = math.fsum(of["cell_J_per_K"] * (of["temperature_K"] - REFERENCE_K))
     warmth_J += math.fsum(of["plate_J_per_K"] * (of["plate_K"] - REFERENCE_K))
     assert stock[1] == pytest.approx(warmth_J, rel=1e-15)  # three roundings
     assert stock[2] == LINK_J
+    assert stock[3] == REACTION_J
 
 
 def test_charge_that_misses_in_two_groups_does_not_cancel() -> None:
@@ -89,14 +92,17 @@ def test_charge_that_misses_in_two_groups_does_not_cancel() -> None:
 
 def terms(change=None):
     """Return the terms of a plant whose books close; `change` may alter its flows [J]."""
-    (pack, _), stock, values = cells(), np.zeros(3), np.zeros(len(TERMS))
+    (pack, _), stock, values = cells(), np.zeros(4), np.zeros(len(TERMS))
     take_stock(*pack.values(), stock)
     flow = dict(zip(FLOWS, np.arange(1.0, 1.0 + len(FLOWS)) * 100.0, strict=True))
     flow["pcs_loss_J"] = flow["pcs_dc_J"] - flow["pcs_ac_J"]
     link_J, heat_J = 30.0, 5000.0
     terminal_J = link_J + sum(flow[name] for name in FLOWS[:WIRING])
     warmed_J = heat_J + sum(flow[name] for name in ("short_J", "joint_J", "busbar_J", "rail_J"))
-    gains = -(heat_J + terminal_J), warmed_J - flow["coolant_J"] - flow["air_J"], link_J
+    warmed_J += flow["heater_J"] + flow["reaction_J"]
+    cooled_J = flow["coolant_J"] + flow["air_J"] + flow["ejected_J"]
+    burnt_J = flow["reaction_J"] - flow["fuelled_J"]
+    gains = -(heat_J + terminal_J), warmed_J - cooled_J, link_J, -burnt_J
     if change:
         change(flow)
     sums = np.array([terminal_J, heat_J, heat_J - 5.0, 4.0, 1.0])
@@ -111,7 +117,8 @@ def terms(change=None):
 def test_books_that_close_leave_rounding() -> None:
     found = terms()
     assert found["residual_J"] < 1e-6  # roundings of 30 MJ stored
-    assert found["residual"] == found["residual_J"] / 1e5
+    flowed_J = 1e5 + found["heater_J"] + found["reaction_J"]
+    assert found["residual"] == found["residual_J"] / flowed_J
     assert found["heat_mismatch"] == pytest.approx(5.0 / 4995.0, rel=1e-12)
     worst = ("network_residual_A", "network_residual", "splitting_residual_V")
     assert [found[name] for name in worst] == [1e-11, 1e-13, 1e-14]
@@ -123,7 +130,8 @@ BALANCES = {
     "link_bleed_J": "network", "external_J": "network",
     "rail_J": "network thermal",
     "pcs_dc_J": "network pcs", "pcs_ac_J": "pcs", "pcs_loss_J": "pcs",
-    "coolant_J": "thermal", "air_J": "thermal",
+    "coolant_J": "thermal", "air_J": "thermal", "heater_J": "thermal", "ejected_J": "thermal",
+    "reaction_J": "thermal reaction", "fuelled_J": "reaction",
 }  # fmt: skip
 
 
@@ -131,7 +139,7 @@ BALANCES = {
 def test_a_wrong_flow_shows_in_its_balances_and_in_no_other(name) -> None:
     clean = terms()
     wrong = terms(lambda flow: flow.update({name: flow[name] + 1.0}))
-    for balance in ("cells", "network", "pcs", "thermal"):
+    for balance in ("cells", "network", "pcs", "thermal", "reaction"):
         term = f"residual_{balance}_J"
         expected = 1.0 if balance in BALANCES[name].split() else 0.0
         assert abs(wrong[term] - clean[term]) == pytest.approx(expected, abs=1e-6)

@@ -1,0 +1,91 @@
+"""Heat that comes into cells from outside: heaters on them, and hot air around their module.
+
+An oven replaces the air around a cell: ``G (T - T_oven)`` leaves it in place of ``G (T - T_air)``,
+which is the air's exchange and ``G (T_oven - T_air)`` coming in. So both are watts, and one flow of
+the ledger.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cell_models.compensated import two_sum
+from cell_models.jit import kernel
+from packs.arrays import open_cells, open_site
+from packs.flows import HEATER, add_to
+from packs.state import Schema, State
+from packs.topology import Topology
+
+
+class ExternalHeat(NamedTuple):
+    """Where its arrays begin among the plant's floats: overlay, sum of both, and whether any."""
+
+    heater_W_at: int
+    oven_K_at: int
+    given_W_at: int
+    any_at: int
+
+
+def declare_external_heat(schema: Schema, topology: Topology) -> None:
+    """Declare the scratch; what faults write is on the overlay."""
+    schema.scratch("of_external_heat", "given_W", topology.n_cell_slots)
+    schema.scratch("of_external_heat", "any", 1)
+
+
+def external_heat(state: State) -> ExternalHeat:
+    """Return the places in a built state."""
+    over, scratch = state.view("overlay"), state.view("of_external_heat")
+
+    def at(array: np.ndarray[Any, Any]) -> int:
+        home = state.float_arena
+        return (array.ctypes.data - home.ctypes.data) // home.itemsize
+
+    return ExternalHeat(at(over.heater_W), at(over.oven_K), at(scratch.given_W), at(scratch.any))
+
+
+@kernel
+def prepare_external_heat(numbers, ambient_W_per_K, ambient_K, n, floats):
+    """Write what is given to each of `n` cell slots [W]; it holds until a fault or the air change.
+
+    An oven of 0 K is none.
+    """
+    heater_W = floats[numbers.heater_W_at : numbers.heater_W_at + n]
+    oven_K = floats[numbers.oven_K_at : numbers.oven_K_at + n]
+    count = 0
+    for c in range(n):  # vectorised: all that a pack without such faults pays
+        count += 1 if heater_W[c] != 0.0 or oven_K[c] != 0.0 else 0
+    floats[numbers.any_at] = count
+    if count == 0:
+        return
+    given = floats[numbers.given_W_at : numbers.given_W_at + n]
+    for c in range(n):
+        warm = ambient_W_per_K * (oven_K[c] - ambient_K) if oven_K[c] > 0.0 else 0.0
+        given[c] = heater_W[c] + warm
+
+
+@kernel
+def give_heat(h, numbers, cells, site, floats):
+    """Warm the cells for a step, if any is given heat; temperatures and the flow are written."""
+    if floats[numbers.any_at] == 0.0:
+        return
+    high = low = 0.0
+    for c in range(len(cells.temperature_K)):
+        heat = h * floats[numbers.given_W_at + c]
+        cells.temperature_K[c] += heat * cells.kelvin_per_J[c]
+        high, low = two_sum(high, low, heat)
+    add_to(site.total, site.low, HEATER, high + low)
+
+
+@kernel
+def prepare_heat_stage(numbers, ambient_W_per_K, ambient_K, arena):
+    """Write what is given to each cell, as a stage of its own (`prepare_external_heat`)."""
+    n = len(open_cells(arena).temperature_K)
+    prepare_external_heat(numbers, ambient_W_per_K, ambient_K, n, arena.floats)
+
+
+@kernel
+def give_heat_stage(h, numbers, arena):
+    """Warm the cells for a step, as a stage of its own (`give_heat`)."""
+    give_heat(h, numbers, open_cells(arena), open_site(arena), arena.floats)

@@ -1,0 +1,348 @@
+"""Thermal runaway of the cells of a pack: the `react` stage, after heat has been conducted.
+
+Each cell holds a store of reactants (`cell_models.runaway`). One that is hotter than the gate
+reacts for the length of the step by itself; below the gate nothing reacts, which at 80 degC leaves
+8 mW of a cell out. What a cell goes through is `phase`, for good:
+
+    BEGUN      was hotter than the gate; its fuel is that of its charge at that moment
+    COLLAPSED  its separator is gone: a short lies across its terminals, inside its joint and fuse,
+               through which it discharges itself and its parallel neighbours discharge into it
+    RAN        its reactions heat it faster than 1 K/s, or it is hotter than 300 degC with fuel left
+    ERUPTED    hotter than 300 degC or faster than 20 K/s: from here on matter leaves
+    SPENT      after that, its reactions would heat it slower than 0.1 K/s, or nothing is left: what
+               led to its terminals has burnt, it is open; inside, the short goes on
+
+Of the heat of reactions and of currents an erupting cell keeps a share, which is set when it erupts
+such that it will have kept `body_share` of all that it releases; the rest leaves at once. Matter
+leaves as the fuel burns and takes the heat with it that it holds. What leaves is `out_J` and
+`out_kg` of each cell and step: heat above the reference temperature of the ledger, and mass.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cell_models.compensated import two_sum
+from cell_models.contract import NOT_FINITE, OK
+from cell_models.jit import inlined, kernel
+from cell_models.runaway import (
+    N_MARKS,
+    N_ROWS,
+    ONSET_K_PER_S,
+    REACTING,
+    RISE_K,
+    SPENT_K,
+    STALLED,
+    advance_node,
+    stored_of,
+)
+from packs.arrays import open_cells, open_site
+from packs.flows import EJECTED, REACTION, add_to
+
+BEGUN, COLLAPSED, RAN, ERUPTED, SPENT, INERT, FAILED = 1, 2, 4, 8, 16, 32, 64
+"""Bits of `phase`; spare lanes are inert. `FAILED` is only in `news`: a step was not finished."""
+NEWS = 32
+"""Status bit beside those of `cell_models.runaway`: something to be told of."""
+RAN_K_PER_S, RAN_K = 1.0, 573.15
+"""The definition of a runaway; either moves the critical oven by 0.3 K against the other."""
+ERUPTED_K_PER_S = 20.0
+"""Assumed: a tenth of the mean rate of a cylindrical cell's event, 700 K in 3.5 s."""
+BURNT_K_PER_S = 0.1
+"""Reactions of a cell that has erupted and is slower are over; assumed."""
+FUEL_LEFT_K = 1.0
+"""What could not warm a cell by so much is no fuel."""
+ALERT_MS = 1000
+"""How long the short step holds after a cell has reacted."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class RunawayNumbers(NamedTuple):
+    """What is fitted, its limits, and where its arrays begin among the plant's floats and ints.
+
+    Attributes
+    ----------
+    fitted : bool
+    gate_K, separator_K, reference_K : float
+        Above which cells react; at which separators collapse; where heat that leaves counts from.
+    capacity_J_per_K, kg_K_per_J, ejected_mass : float
+        Of a whole cell; its mass over that; what of it leaves.
+    alert_ticks, n_slots, n_rows, n_curve : int
+    n_ran_at ... marks_at : int
+        `n_ran`, how many cells have erupted, `alert_until`, and each of `RunawayArrays`.
+    """
+
+    fitted: bool
+    gate_K: float
+    separator_K: float
+    reference_K: float
+    capacity_J_per_K: float
+    kg_K_per_J: float
+    ejected_mass: float
+    alert_ticks: int
+    n_slots: int
+    n_rows: int
+    n_curve: int
+    n_ran_at: int = 0
+    alert_at: int = 0
+    overlay_S_at: int = 0
+    extents_at: int = 0
+    energy_J_at: int = 0
+    capacity_at: int = 0
+    own_S_at: int = 0
+    share_at: int = 0
+    fuel_J_at: int = 0
+    reaction_J_at: int = 0
+    ejected_J_at: int = 0
+    ejected_kg_at: int = 0
+    out_J_at: int = 0
+    out_kg_at: int = 0
+    phase_at: int = 0
+    news_at: int = 0
+    scratch_at: int = 0
+    rows_at: int = 0
+    curve_K_at: int = 0
+    curve_log10_at: int = 0
+    marks_at: int = 0
+
+
+class RunawayArrays(NamedTuple):
+    """Of each cell slot, and behind them what all cells share.
+
+    Attributes
+    ----------
+    extents, energy_J : float64 (n * n_slots,)
+        What is left of each reactant; its heat per unit [J].
+    capacity_J_per_K : float64 (n,)
+    share : float64 (n,), of its heat that stays in the cell
+    fuel_J : float64 (n,), what it held when it erupted
+    reaction_J, ejected_J, ejected_kg : float64 (n,), released, and what has left, so far
+    out_J, out_kg : float64 (n,), what leaves in this step
+    phase, news : int64 (n,)
+    scratch : float64 (2 * n_slots + 3,)
+    rows, marks, curve_K, curve_log10
+        The reactions, as `cell_models.runaway` takes them.
+    """
+
+    extents: Floats
+    energy_J: Floats
+    capacity_J_per_K: Floats
+    share: Floats
+    fuel_J: Floats
+    reaction_J: Floats
+    ejected_J: Floats
+    ejected_kg: Floats
+    out_J: Floats
+    out_kg: Floats
+    phase: Ints
+    news: Ints
+    scratch: Floats
+    rows: Floats
+    marks: Ints
+    curve_K: Floats
+    curve_log10: Floats
+
+
+@inlined
+def part(buffer, begin, size):
+    """Return `size` numbers of a buffer from `begin` on."""
+    return buffer[begin : begin + size]
+
+
+@inlined
+def open_runaway(m, n, f, i):
+    """Open the arrays of `n` cell slots."""
+    return RunawayArrays(
+        part(f, m.extents_at, n * m.n_slots), part(f, m.energy_J_at, n * m.n_slots),
+        part(f, m.capacity_at, n), part(f, m.share_at, n), part(f, m.fuel_J_at, n),
+        part(f, m.reaction_J_at, n), part(f, m.ejected_J_at, n), part(f, m.ejected_kg_at, n),
+        part(f, m.out_J_at, n), part(f, m.out_kg_at, n), part(i, m.phase_at, n),
+        part(i, m.news_at, n), part(f, m.scratch_at, 2 * m.n_slots + 3),
+        part(f, m.rows_at, m.n_rows * N_ROWS).reshape(m.n_rows, N_ROWS),
+        part(i, m.marks_at, m.n_rows * N_MARKS).reshape(m.n_rows, N_MARKS),
+        part(f, m.curve_K_at, m.n_curve), part(f, m.curve_log10_at, m.n_curve),
+    )  # fmt: skip
+
+
+@kernel
+def add_shorts(numbers, cells, floats):
+    """Write the short of every cell: that of a fault and that of its own separator."""
+    n = len(cells.short_S)
+    injected, own = part(floats, numbers.overlay_S_at, n), part(floats, numbers.own_S_at, n)
+    for c in range(n):
+        cells.short_S[c] = injected[c] + own[c]
+
+
+@inlined
+def count_hot(gate_K, temperature_K):
+    """Return how many cells are hotter than the gate; vectorised, all that a cool pack pays."""
+    count = 0
+    for c in range(len(temperature_K)):
+        count += 1 if temperature_K[c] >= gate_K else 0
+    return count
+
+
+@kernel
+def burn(c, h, numbers, cells, a):
+    """Let the reactions of one cell act.
+
+    With no losses a share ``s`` of heat in a heat capacity C is all of it in ``C / s``.
+
+    Returns
+    -------
+    float
+        Temperature [K].
+    float
+        Heat released [J].
+    float
+        Fuel burnt, as `stored_of` sizes it [J].
+    float
+        Fuel left [J].
+    int
+        Status.
+    """
+    k, T, C = numbers.n_slots, cells.temperature_K[c], a.capacity_J_per_K[c]
+    x, energy_J = part(a.extents, c * k, k), part(a.energy_J, c * k, k)
+    before = stored_of(x, energy_J, 0, k)[1]
+    if before <= SPENT_K * C or numbers.gate_K > T:
+        return T, 0.0, 0.0, before, OK
+    a.scratch[:] = 0.0
+    y, released_J = a.scratch[:k], a.scratch[k : 2 * k]
+    sinks = a.scratch[2 * k :].reshape(1, 3)
+    T, _, status = advance_node(
+        a.rows, a.marks, a.curve_K, a.curve_log10, x, energy_J, 0, k, T, C / a.share[c], h, 0.0,
+        sinks, 0, RISE_K, y, released_J,
+    )  # fmt: skip
+    released = 0.0
+    for slot in range(k):
+        released += released_J[slot]
+    left = stored_of(x, energy_J, 0, k)[1]
+    return T, released, before - left, left, status
+
+
+@kernel
+def react_cell(c, h, numbers, cells, site, a):
+    """Let one cell react, heat and matter leave it, and its phase move on; return a status."""
+    C, phase = a.capacity_J_per_K[c], a.phase[c]
+    T, released, burnt, left, status = burn(c, h, numbers, cells, a)
+    rate = released / (C * h)
+    lost = (1.0 - a.share[c]) * released
+    if phase & ERUPTED:
+        of_currents = (1.0 - a.share[c]) * h * max(cells.heat_W[c] + cells.extra_W[c], 0.0)
+        T -= of_currents / C
+        leaves = numbers.ejected_mass * numbers.capacity_J_per_K * burnt / a.fuel_J[c]
+        lost += of_currents + leaves * (T - numbers.reference_K)
+        a.capacity_J_per_K[c] = C - leaves
+        cells.kelvin_per_J[c] = 1.0 / a.capacity_J_per_K[c]
+        a.out_kg[c] = leaves * numbers.kg_K_per_J
+        a.ejected_kg[c] += a.out_kg[c]
+    cells.temperature_K[c] = T
+    a.reaction_J[c] += released
+    a.out_J[c] = lost
+    a.ejected_J[c] += lost
+    add_to(site.total, site.low, REACTION, released)
+    add_to(site.total, site.low, EJECTED, lost)
+    news = next_phase(phase, T, rate, left > FUEL_LEFT_K * C, numbers.separator_K)
+    if status & (STALLED | NOT_FINITE) or not math.isfinite(T):
+        news |= FAILED
+    a.news[c] = news
+    status = REACTING if rate > ONSET_K_PER_S else OK
+    return status | (NEWS if news != 0 else 0)
+
+
+@kernel
+def next_phase(phase, T, rate, has_fuel, separator_K):
+    """Give the bits of `phase` that are new.
+
+    Parameters
+    ----------
+    phase : int
+    T : float
+        [K]
+    rate : float
+        Self-heating by reactions, if all of their heat stayed in the cell [K/s].
+    has_fuel : bool
+    separator_K : float
+    """
+    found = 0
+    if separator_K <= T:
+        found |= COLLAPSED
+    if has_fuel and (rate > RAN_K_PER_S or T > RAN_K):
+        found |= RAN
+    if has_fuel and (rate > ERUPTED_K_PER_S or T > RAN_K):
+        found |= ERUPTED
+    if (phase & ERUPTED and rate < BURNT_K_PER_S) or (phase & COLLAPSED and not has_fuel):
+        found |= SPENT
+    return found & ~phase
+
+
+@kernel
+def react_cells(end, h, numbers, cells, site, floats, ints):
+    """Let all cells react that are hot, or have erupted.
+
+    Parameters
+    ----------
+    end : int
+        Of the step [ms].
+    h : float
+        [s]
+    numbers : RunawayNumbers
+    cells, site : CellArrays, SiteArrays
+        Written: temperatures, `kelvin_per_J`, and the flows of reactions and of what leaves.
+    floats, ints
+        That hold the arrays of `numbers`, all written but the reactions.
+
+    Returns
+    -------
+    int
+        `REACTING`, which also holds the short step, and `NEWS`: see `news`.
+    """
+    n = len(cells.temperature_K)
+    if count_hot(numbers.gate_K, cells.temperature_K) == 0 and ints[numbers.n_ran_at] == 0:
+        return OK
+    a = open_runaway(numbers, n, floats, ints)
+    a.out_J[:] = 0.0
+    a.out_kg[:] = 0.0
+    status = OK
+    for c in range(n):
+        if (cells.temperature_K[c] < numbers.gate_K and not a.phase[c] & ERUPTED) or (
+            a.phase[c] & INERT
+        ):
+            continue
+        if a.phase[c] & BEGUN:
+            status |= react_cell(c, h, numbers, cells, site, a)
+        else:
+            a.news[c] = BEGUN
+            status |= NEWS
+    if status & REACTING:
+        ints[numbers.alert_at] = max(ints[numbers.alert_at], end + ALERT_MS)
+    return status
+
+
+@kernel
+def react_stage(end, h, numbers, arena):
+    """Let all cells react that are hot, as a stage of its own (`react_cells`)."""
+    return react_cells(
+        end, h, numbers, open_cells(arena), open_site(arena), arena.floats, arena.ints
+    )
+
+
+@kernel
+def short_stage(numbers, arena):
+    """Write the short of every cell, as a stage of its own (`add_shorts`)."""
+    add_shorts(numbers, open_cells(arena), arena.floats)
+
+
+@kernel
+def stored_in_cells(extents, energy_J, n_slots, used):
+    """Give the chemical energy that the reactants of all cells could release [J]."""
+    high = low = 0.0
+    for c in range(len(used)):
+        held = used[c] * stored_of(extents, energy_J, c * n_slots, n_slots)[0]
+        high, low = two_sum(high, low, held)
+    return high + low

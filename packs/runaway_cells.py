@@ -1,0 +1,244 @@
+"""The runaway of a plant's cells: its constants and state, and what follows from its news.
+
+The kernels are in `packs.runaway`. What happens to a cell for good is written here, after the step
+in which it happened, whichever way that was taken.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cell_models.jit import bound
+from cell_models.runaway import SPENT_K, stored_of
+from cell_models.runaway_tables import KernelTables, amounts, kernel_tables
+from packs.flows import FUELLED, add_to
+from packs.runaway import (
+    BEGUN,
+    COLLAPSED,
+    ERUPTED,
+    FAILED,
+    INERT,
+    RAN,
+    RAN_K,
+    SPENT,
+    RunawayNumbers,
+    react_stage,
+    short_stage,
+    stored_in_cells,
+)
+from packs.spec import PackSpec
+from packs.state import Schema, State
+from packs.topology import Topology
+
+if TYPE_CHECKING:
+    from packs.plant import Plant
+
+LEAST_SHARE = 0.01
+"""Of its heat an erupting cell keeps at least this, whatever it kept before."""
+OF_CELLS = ("own_S", "reaction_J", "ejected_J", "ejected_kg", "out_J", "out_kg")
+UNITS = {"S": "S", "J": "J", "kg": "kg"}
+
+
+def tables_of(spec: PackSpec) -> KernelTables | None:
+    """Return the reactions of a plant's cells; the circuit has the electrical energy."""
+    return None if spec.runaway is None else kernel_tables(spec.runaway.params, electrical=False)
+
+
+def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
+    """Declare what reacting cells remember, and scratch, where cells can react."""
+    tables = tables_of(spec)
+    if tables is None:
+        return
+    n, k, add = topology.n_cell_slots, len(tables.names), schema.add
+    add("runaway", "extents", (n * k,))
+    add("runaway", "energy_J", (n * k,), unit="J")
+    add("runaway", "capacity_J_per_K", (n,), unit="J/K")
+    add("runaway", "kelvin_per_J", (n,), unit="K/J")
+    add("runaway", "share", (n,), initial=1.0)
+    add("runaway", "fuel_J", (n,), unit="J", initial=1.0)
+    for name in OF_CELLS:
+        add("runaway", name, (n,), unit=UNITS[name.rpartition("_")[2]])
+    add("runaway", "since_s", (n,), unit="s", initial=math.nan)
+    add("runaway", "phase", (n,), integer=True)
+    add("runaway", "n_ran", integer=True)
+    schema.scratch("of_runaway", "short_S", n)
+    schema.scratch("of_runaway", "news", n, integer=True)
+    for name, size in (
+        ("scratch", 2 * k + 3), ("rows", tables.rows.size), ("curve_K", tables.curve_K.size),
+        ("curve_log10", tables.curve_log10.size),
+    ):  # fmt: skip
+        schema.scratch("of_runaway", name, size)
+    schema.scratch("of_runaway", "marks", tables.marks.size, integer=True)
+
+
+class RunawayCells:
+    """The reactions of all cells of a plant; holds no state of its own, only where it is.
+
+    Parameters
+    ----------
+    spec : PackSpec
+    state : State
+        Built, with what `declare_runaway` declared.
+    plant : Plant
+        With its arena.
+    """
+
+    def __init__(self, spec: PackSpec, state: State, plant: Plant) -> None:
+        self._plant = plant
+        self.view: Any = state.view("runaway")
+        self._spec, self._tables = spec.runaway, tables_of(spec)
+        self._beside: Any = state.view("of_runaway")
+        if self._tables is not None:
+            self._fill_constants(self._tables)
+        self.numbers = self._numbers(spec, state)
+        self._act = bound(react_stage, 0, 0.0, self.numbers, plant.arena)
+        self._join = bound(short_stage, self.numbers, plant.arena)
+
+    def _fill_constants(self, tables: KernelTables) -> None:
+        plant, beside = self._plant, self._beside
+        beside.rows[:], beside.marks[:] = tables.rows.ravel(), tables.marks.ravel()
+        beside.curve_K[:], beside.curve_log10[:] = tables.curve_K, tables.curve_log10
+        self.view.capacity_J_per_K[:] = plant.model.heat_capacity_J_per_K
+        self.view.phase[:] = np.where(plant.topology.cell_used > 0.0, 0, INERT)
+
+    def _numbers(self, spec: PackSpec, state: State) -> RunawayNumbers:
+        def at(array: np.ndarray) -> int:
+            home = state.float_arena if array.dtype == np.float64 else state.int_arena
+            return (array.ctypes.data - home.ctypes.data) // home.itemsize
+
+        asked, tables, plant = self._spec, self._tables, self._plant
+        if asked is None or tables is None:
+            return RunawayNumbers(
+                False, math.inf, math.inf, 0.0, 1.0, 0.0, 0.0, 0, 0, 0, 0
+            )  # fmt: skip
+        view, beside, control = self.view, self._beside, plant.control
+        whole_J_per_K = float(plant.model.heat_capacity_J_per_K)
+        return RunawayNumbers(
+            fitted=True, gate_K=asked.gate_K, separator_K=asked.separator_K,
+            reference_K=spec.initial_temperature_K, capacity_J_per_K=whole_J_per_K,
+            kg_K_per_J=asked.params.cell.mass_kg / whole_J_per_K,
+            ejected_mass=asked.ejected_mass, alert_ticks=max(1, round(spec.alert_step_s * 1000.0)),
+            n_slots=len(tables.names), n_rows=len(tables.rows), n_curve=len(tables.curve_K),
+            n_ran_at=at(view.n_ran), alert_at=at(control.alert_until),
+            overlay_S_at=at(plant.overlay.cell_short_S), extents_at=at(view.extents),
+            energy_J_at=at(view.energy_J), capacity_at=at(view.capacity_J_per_K),
+            own_S_at=at(view.own_S), share_at=at(view.share), fuel_J_at=at(view.fuel_J),
+            reaction_J_at=at(view.reaction_J), ejected_J_at=at(view.ejected_J),
+            ejected_kg_at=at(view.ejected_kg), out_J_at=at(view.out_J), out_kg_at=at(view.out_kg),
+            phase_at=at(view.phase), news_at=at(beside.news), scratch_at=at(beside.scratch),
+            rows_at=at(beside.rows), curve_K_at=at(beside.curve_K),
+            curve_log10_at=at(beside.curve_log10), marks_at=at(beside.marks),
+        )  # fmt: skip
+
+    def fill(self, soc: np.ndarray) -> None:
+        """Fill all cells with the reactants of their charge; `soc` float64 (n_cell_slots,)."""
+        if self._tables is not None:
+            used = np.repeat(self._plant.topology.cell_used, len(self._tables.names))
+            extents, energy_J = amounts(self._tables, soc)
+            self.view.extents[:], self.view.energy_J[:] = extents * used, energy_J * used
+
+    def stored_J(self) -> float:
+        """Return the chemical energy that the reactants of all cells could release [J]."""
+        if self._tables is None:
+            return 0.0
+        view, used = self.view, self._plant.topology.cell_used
+        return stored_in_cells(view.extents, view.energy_J, len(self._tables.names), used)
+
+    def join_shorts(self) -> None:
+        """Write the short of every cell: that of a fault and that of its own separator."""
+        self._join(self.numbers, self._plant.arena)
+
+    def react(self, end: int, step_s: float) -> int:
+        """Let hot cells react for the step that ends at a tick; return a status."""
+        return self._act(end, step_s, self.numbers, self._plant.arena)
+
+    # --- what follows ---------------------------------------------------------------------------
+
+    def tell(self, end: int) -> None:
+        """Take note of what has happened to cells in the last step."""
+        news = self._beside.news
+        soc, stored_J = self._observe()
+        changed = False
+        for slot in np.flatnonzero(news).tolist():
+            found, news[slot] = int(news[slot]), 0
+            self.view.phase[slot] |= found & ~FAILED
+            if found & BEGUN:
+                self._begin(slot, soc[slot])
+            if found & COLLAPSED:
+                self._collapse(slot)
+            if found & RAN:
+                self._run_away(slot, end)
+            if found & ERUPTED:
+                self._erupt(slot, stored_J[slot])
+            if found & SPENT:
+                self._burn_out(slot)
+            if found & FAILED:
+                cell = int(self._plant.topology.slot_cell[slot])
+                self._plant.tell("not_finite", "cell", cell, math.nan, 0.0)
+            changed |= bool(found & (COLLAPSED | SPENT))
+        if changed:
+            self._plant.alert(end)
+
+    def _observe(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return charge and electrical energy [J] of every cell."""
+        n = self._plant.topology.n_cell_slots
+        soc, ocv_V, stored_J = np.zeros(n), np.zeros(n), np.zeros(n)
+        validity = np.zeros(n, dtype=np.int64)
+        self._plant.model.observe(self._plant.cells.lanes, soc, ocv_V, stored_J, validity)
+        return soc, stored_J
+
+    def _at(self, slot: int) -> slice:
+        k = self.numbers.n_slots
+        return slice(slot * k, (slot + 1) * k)
+
+    def _fuel_J(self, slot: int) -> tuple[float, float]:
+        """Return what a cell's reactants could release, and the sum of their sizes [J]."""
+        at = self._at(slot)
+        k = self.numbers.n_slots
+        return stored_of(self.view.extents[at], self.view.energy_J[at], 0, k)
+
+    def _begin(self, slot: int, soc: float) -> None:
+        """Give a cell that becomes hot the reactants of its charge; the ledger books the change."""
+        if self._tables is None:
+            return
+        at, before_J = self._at(slot), self._fuel_J(slot)[0]
+        extents, energy_J = amounts(self._tables, np.array([soc]))
+        self.view.extents[at], self.view.energy_J[at] = extents, energy_J
+        flows = self._plant.flows
+        add_to(flows.total, flows.low, FUELLED, self._fuel_J(slot)[0] - before_J)
+
+    def _collapse(self, slot: int) -> None:
+        """Put the short of a collapsed separator into a cell, for good."""
+        if self._spec is not None:
+            self.view.own_S[slot] = 1.0 / self._spec.short_ohm
+            self._tell("separator_collapsed", slot, self._spec.separator_K)
+
+    def _run_away(self, slot: int, end: int) -> None:
+        self.view.since_s[slot] = end / 1000.0
+        self._tell("cell_runaway", slot, RAN_K)
+
+    def _erupt(self, slot: int, stored_J: float) -> None:
+        """Set what a cell keeps from now on of its heat: `packs.runaway`."""
+        if self._spec is None:
+            return
+        view, (left_J, size_J) = self.view, self._fuel_J(slot)
+        kept_J, left_J = float(view.reaction_J[slot]), left_J + max(stored_J, 0.0)
+        keeps_J = self._spec.body_share * (kept_J + left_J) - kept_J
+        view.share[slot] = min(max(keeps_J / max(left_J, 1.0), LEAST_SHARE), 1.0)
+        view.fuel_J[slot] = max(size_J, SPENT_K)
+        view.n_ran[0] += 1
+
+    def _burn_out(self, slot: int) -> None:
+        """Open a spent cell; its short goes on inside it."""
+        self._plant.cells.is_broken[slot] = 1.0
+        released_J = float(self.view.reaction_J[slot])
+        cell = int(self._plant.topology.slot_cell[slot])
+        self._plant.tell("cell_spent", "cell", cell, released_J, math.nan)
+
+    def _tell(self, code: str, slot: int, limit: float) -> None:
+        plant = self._plant
+        value = float(plant.cells.temperature_K[slot])
+        plant.tell(code, "cell", int(plant.topology.slot_cell[slot]), value, limit)
