@@ -28,6 +28,8 @@ SIZES = {
     "afe_drift": ("drift", "V"),
     "thermistor_detached": ("lag", "s"),
     "coolant_loss": ("remaining", "1"),
+    "heater": ("power", "W"),
+    "oven": ("temperature", "K"),
 }
 """The attribute that says how large a fault is, and its unit; empty is that of the channel."""
 CELSIUS_K = 273.15
@@ -102,6 +104,8 @@ def size_in_words(fault: FaultRow) -> str:
         return ""
     if fault.kind == "coolant_loss":
         return f"{100.0 * magnitude:g} % of the flow remains"
+    if fault.kind == "oven":
+        return f"{magnitude - CELSIUS_K:.6g} degC"
     if unit == "ohm" and abs(magnitude) < 0.1:
         return f"{1e3 * magnitude:g} mohm"
     return f"{magnitude:g} {unit}".strip().removesuffix(" 1")

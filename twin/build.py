@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from twin.ledger import Ledger
 from twin.notices import REPEATING
 from twin.plant_specs import pack_spec, pcs_spec
 from twin.registry import PlugInError, resolve
+from twin.runaway_fit import runaway_spec, unfit
 from twin.runfiles.recorder import NullRecorder
 from twin.scenarios.environment import build_environment
 from twin.scenarios.load import load_scenario, problem_in
@@ -109,7 +111,7 @@ class Parts:
             extra_delay=extra_delay(scenario.faults, scenario.sensors),
         )
         folder = scenario.directory
-        params = self._try("cell.parameters", load_params, scenario)
+        params: Any = self._try("cell.parameters", load_params, scenario)
         factories = {}
         for key, kind, name in (
             ("cell.model", "cell_models", scenario.cell.model),
@@ -118,8 +120,14 @@ class Parts:
             ("ems.use", "ems", scenario.ems.use),
         ):
             factories[kind] = self._try(key, resolve, kind, name, folder)
+        reacting = scenario.cell.runaway
+        if reacting is not None and params is not None:
+            for key, text in unfit(reacting, params):
+                self._problems.append(problem_in(scenario, key, text))
         self._stop_if_wrong()
         self.params: EcmParams = params
+        if reacting is not None:
+            spec = replace(spec, runaway=runaway_spec(reacting, params))
         self.pack = pack_map(scenario, params, self.topology.full, self.sensors)
         make_cells = factories["cell_models"]
         if lump != EVERY_CELL:
@@ -216,7 +224,9 @@ def _assemble(
         recorder=NullRecorder(),
     )
     parts.engine = engine
-    injector.bind(state.view("faults"), state.view("overlay"), watched(engine))
+    injector.bind(
+        state.view("faults"), state.view("overlay"), watched(engine), parts.plant.control.ambient_K
+    )
     return engine
 
 

@@ -19,7 +19,7 @@ from packs.sensors import Sensors
 from packs.spec import WiringSpec
 from packs.state import Schema
 from packs.topology import Topology
-from twin.plant_faults import plant_writer
+from twin.plant_faults import growing_writer, growth_s, plant_writer
 from twin.scenarios.fault_sections import Fault
 from twin.scenarios.fault_windows import Trigger
 from twin.scenarios.sections import Site, Thermistors
@@ -82,6 +82,7 @@ class FaultInjector:
         self._edges = sorted({round(time_s * 1000.0) for time_s in times})
         self._of_sensors = [k for k, fault in enumerate(faults) if is_sensor_fault(fault)]
         self._growing = [k for k in self._of_sensors if grows(faults[k])]
+        self._growth_s = {k: growth_s(f) for k, f in enumerate(faults) if growth_s(f) > 0.0}
         self.watches_soc = any(f.when and f.when.channel == "truth/cell_soc" for f in faults)
 
     def declare(self, schema: Schema) -> None:
@@ -95,9 +96,25 @@ class FaultInjector:
         schema.add("faults", "active_since", (n,), integer=True, initial=NEVER)
         schema.add("faults", "written_at", integer=True)
 
-    def bind(self, view: Any, overlay: Any, channels: Mapping[str, NDArray[Any]]) -> None:
-        """Take the views; `channels` are the live arrays that triggers may watch, by path."""
-        self._view = view
+    def bind(
+        self,
+        view: Any,
+        overlay: Any,
+        channels: Mapping[str, NDArray[Any]],
+        ambient_K: NDArray[np.float64],
+    ) -> None:
+        """Take the views.
+
+        Parameters
+        ----------
+        view, overlay
+            Own fields; what is written.
+        channels : mapping
+            The live arrays that triggers may watch, by path.
+        ambient_K : float64 (1,)
+            Temperature of the air, live [K].
+        """
+        self._view, self._ambient_K = view, ambient_K
         self._overlay = overlay
         self._neutral = {name: array.copy() for name, array in vars(overlay).items()}
         self._injections = [
@@ -142,7 +159,7 @@ class FaultInjector:
                 self._view.active[k] = int(active)
                 self._view.active_since[k] = tick if active else NEVER
                 changed.append(Transition(k, active))
-        if changed:
+        if changed or self._is_growing():
             self._view.written_at[0] = tick
             self._rewrite()
         elif self._growing and tick % self._sensors.period_ticks == 0:
@@ -162,6 +179,11 @@ class FaultInjector:
         for k in self._of_sensors:
             if self._view.active[k]:
                 self._injections[k].write(self._overlay)
+
+    def _is_growing(self) -> bool:
+        """Say whether a fault of the plant had not grown up when it was last written."""
+        active = self._view.active
+        return any(active[k] and self._age_s(k) < end_s for k, end_s in self._growth_s.items())
 
     def _age_s(self, k: int) -> float:
         """Return how long a fault has been active [s]."""
@@ -204,6 +226,9 @@ class FaultInjector:
 
     def _writer(self, k: int, fault: Fault) -> Callable[[Any], None]:
         """Return what one fault writes on the overlay."""
+        growing = growing_writer(fault, self._site, self._ambient_K, self._topology)
+        if growing is not None:
+            return lambda overlay: growing(overlay, self._age_s(k))
         of_plant = plant_writer(fault, self._site, self._wiring, self._topology)
         if of_plant is not None:
             return of_plant

@@ -25,6 +25,11 @@ TEXTS = {
     "cell_fuse_blown": "the fuse of {where} blew at {size:.1f} A (rated {limit:.3g} A){rest}",
     "cid_opened_overcharge": "the interrupt device (CID) of {where} opened at {value:.1%} charge "
     "(limit {limit:.1%}){rest}",
+    "separator_collapsed": "the separator of {where} collapsed at {celsius:.0f} °C; it shorts "
+    "itself and what is in parallel",
+    "cell_runaway": "{where} runs away at {celsius:.0f} °C: it heats itself faster than 1 K/s, or "
+    "is above {limit_celsius:.0f} °C with fuel left",
+    "cell_spent": "{where} is spent: its reactions released {value:.0f} J; it is open from now on",
     "cid_opened_temperature": "the interrupt device (CID) of {where} opened at {celsius:.1f} °C "
     "(limit {limit_celsius:.1f} °C){rest}",
 }
@@ -36,7 +41,7 @@ GONE = {
 }
 """Texts of notices whose value 0 says that it is over."""
 CELSIUS_K = 273.15
-GRAVE = ("fuse_blown", "string_cut")
+GRAVE = ("fuse_blown", "string_cut", "separator_collapsed", "cell_runaway")
 
 
 def event_of(topology: Topology, notice: Notice) -> Event:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from packs.overlay import CONTACTORS, STUCK_CLOSED, STUCK_OPEN
 from packs.spec import WiringSpec
 from packs.topology import Topology
@@ -14,17 +16,82 @@ from twin.scenarios.plant_fault_sections import (
     CoolantLoss,
     ExternalShort,
     FuseOpen,
+    Heater,
     InsulationLeak,
     InternalShort,
     JointResistance,
     LinkResistance,
     OpenCell,
+    Oven,
     RailResistance,
 )
 from twin.scenarios.sections import Site
 
 POLES = ("minus", "plus")
 Write = Callable[[Any], None]
+Grow = Callable[[Any, float], None]
+
+
+def growth_s(fault: Any) -> float:
+    """Return for how long a fault of the plant grows [s]; 0 for one that is at once as it stays."""
+    if isinstance(fault, InternalShort):
+        return fault.growth or 0.0
+    return fault.ramp if isinstance(fault, Heater | Oven) else 0.0
+
+
+def growing_writer(fault: Any, site: Site, ambient_K: Any, topology: Topology) -> Grow | None:
+    """Return what a fault that may grow writes on the overlay at an age [s], None for any other.
+
+    Parameters
+    ----------
+    fault : FaultSection
+    site : Site
+    ambient_K : float64 (1,)
+        What an oven with a ramp starts from; live.
+    topology : Topology
+    """
+    span_s = growth_s(fault)
+
+    def grown(age_s: float) -> float:
+        return min(age_s / span_s, 1.0) if span_s > 0.0 else 1.0
+
+    if isinstance(fault, InternalShort) and fault.start_resistance is not None:
+        first_S, last_S = 1.0 / fault.start_resistance, 1.0 / fault.resistance
+        cell = int(topology.cell_slot[fault.at.cell_index(site)])
+
+        def short(overlay: Any, age_s: float) -> None:
+            overlay.cell_short_S[cell] += first_S + (last_S - first_S) * grown(age_s)
+
+        return short
+    if isinstance(fault, Heater):
+        heated, cells = _cells_at(fault, site, topology), topology.lump.cells
+
+        def heat(overlay: Any, age_s: float) -> None:
+            overlay.heater_W[heated] += fault.power * cells * grown(age_s)
+
+        return heat
+    if isinstance(fault, Oven):
+        inside = _cells_at(fault, site, topology)
+
+        def surround(overlay: Any, age_s: float) -> None:
+            rise_K = fault.temperature - ambient_K[0]
+            overlay.oven_K[inside] = ambient_K[0] + rise_K * grown(age_s)
+
+        return surround
+    return None
+
+
+def _cells_at(fault: Heater | Oven, site: Site, topology: Topology) -> Any:
+    """Return the slots of the cells at the place of a fault."""
+    levels, at, full = fault.levels(), fault.at, topology.full
+    homes = {
+        0: lambda: np.ones(full.n_cells, dtype=bool),
+        1: lambda: full.cell_rack == at.rack_index(),
+        2: lambda: full.cell_module == at.module_index(site),
+        3: lambda: full.cell_group == at.group_index(site),
+        4: lambda: np.arange(full.n_cells) == at.cell_index(site),
+    }
+    return np.unique(topology.cell_home[homes[len(levels)]()])
 
 
 def plant_writer(fault: Any, site: Site, wiring: WiringSpec, topology: Topology) -> Write | None:

@@ -118,7 +118,7 @@ def audit(engine: Callable[..., Engine]) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def every_flow() -> tuple[str, str]:
+def every_flow() -> tuple[str, ...]:
     """Return overrides with which every flow that a plant can have is alive."""
     faults = [
         {
@@ -129,6 +129,13 @@ def every_flow() -> tuple[str, str]:
             "name": "external short", "kind": "external_short", "from": "40 s", "until": "45 s",
             "at": {"rack": 1, "module": 2, "group": 3}, "resistance": "2 ohm",
         },
+        {  # hot, and its matter leaves it, before the run ends
+            "name": "heater", "kind": "heater", "from": "5 s", "until": "30 s", "power": "1 kW",
+            "at": {"rack": 1, "module": 1, "group": 1, "cell": 2},
+        },
     ]  # fmt: skip
     rail = {"resistance": "0.1 mohm", "take_off": "opposite_ends"}
-    return "faults=" + json.dumps(faults), "wiring.rail=" + json.dumps(rail)  # JSON is YAML
+    return (  # JSON is YAML
+        "faults=" + json.dumps(faults), "wiring.rail=" + json.dumps(rail),
+        "cell.runaway={set: nmc_21700_arc}",
+    )  # fmt: skip

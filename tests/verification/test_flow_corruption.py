@@ -31,8 +31,11 @@ LOSSES = {
     "short_J": SHORT_W, "joint_J": JOINT_W, "bleed_J": BLEED_W, "busbar_J": LINK_W,
     "path_J": PATH_W, "external_J": EXTERNAL_W, "rail_J": RAIL_W,
 }  # fmt: skip
-IN_TWO_BALANCES = ("short_J", "joint_J", "busbar_J", "rail_J", "pcs_dc_J")
-"""Lost by one balance and gained by the next: heat of the wiring at the cells, DC power."""
+IN_TWO_BALANCES = ("short_J", "joint_J", "busbar_J", "rail_J", "pcs_dc_J", "reaction_J")
+"""Lost by one balance and gained by the next: heat of the wiring at the cells, DC power, heat of
+reactions."""
+AS_THEY_HAPPEN = ("heater_J", "reaction_J", "ejected_J", "fuelled_J")
+"""Booked by the stage that makes them."""
 WIRING = {"capacitor_J": ("link_capacitance_F", 1.0), "link_bleed_J": ("link_bleed_ohm", -1.0)}
 """What the flow is proportional to, or to its inverse."""
 
@@ -50,8 +53,23 @@ def of_flow(plant, flow):
     }[flow]
 
 
+def step_wrong(plant, flow):
+    """Let one flow that a stage books by itself be too large by `ERROR`."""
+    healthy, k, sums = plant.step, FLOWS.index(flow), plant.flows
+
+    def wrong(tick, length):
+        before_J = sums.total[k] + sums.low[k]
+        healthy(tick, length)
+        sums.low[k] += ERROR * (sums.total[k] + sums.low[k] - before_J)
+
+    plant.step, plant.compiled = wrong, None
+
+
 def book_wrong(plant, flow):
     """Let one flow be booked too large by `ERROR`, and nothing else be touched."""
+    if flow in AS_THEY_HAPPEN:
+        step_wrong(plant, flow)
+        return
     healthy, spec = plant.book_flows, plant.spec
 
     def wrong(step_s):

@@ -103,7 +103,7 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
     yield "neighbours", ", ".join(several) + f"; {conductance}"
     yield "heat paths", _heat_paths(scenario)
     yield "wiring", _wiring(scenario.wiring)
-    if scenario.wiring.cell_fuse or scenario.cell.cid:
+    if scenario.wiring.cell_fuse or scenario.cell.cid or scenario.cell.runaway:
         yield "in each cell", _devices(scenario)
     yield "PCS", f"{scenario.pcs.use}, {scenario.pcs.rated_power / 1000.0:g} kW"
     yield (
@@ -167,6 +167,9 @@ def _devices(scenario: Scenario) -> str:
     if cid is not None:
         limits = f"{cid.overcharge:.0%} charge or {cid.temperature - 273.15:.4g} °C"
         found.append(f"interrupt device, opens at {limits}")
+    reacting = scenario.cell.runaway
+    if reacting is not None:
+        found.append(f"reactions {reacting.set} above {reacting.gate - 273.15:.4g} °C")
     return ", ".join(found)
 
 

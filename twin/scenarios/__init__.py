@@ -1,7 +1,8 @@
 """Scenarios: one YAML file in, one validated frozen description out.
 
 load                                reads the file, names every problem
-scenario, section, sections         the models; sensor_sections: of sensors
+scenario, section, sections         the models; sensor_sections: of sensors,
+                                    runaway_section: of cells that react
 fault_sections                      every kind of fault: plant_fault_sections,
                                     sensor_fault_sections; fault_windows: where and when
 units, sensor_units                 quantities at the file boundary

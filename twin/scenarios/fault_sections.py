@@ -12,11 +12,13 @@ from twin.scenarios.plant_fault_sections import (
     CoolantLoss,
     ExternalShort,
     FuseOpen,
+    Heater,
     InsulationLeak,
     InternalShort,
     JointResistance,
     LinkResistance,
     OpenCell,
+    Oven,
     RailResistance,
 )
 from twin.scenarios.sensor_fault_sections import (
@@ -47,6 +49,8 @@ Fault = Annotated[
     | ContactorStuck
     | ContactorFeedback
     | CoolantLoss
+    | Heater
+    | Oven
     | SensorOffset
     | SensorGain
     | SensorDrift

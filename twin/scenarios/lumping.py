@@ -62,6 +62,7 @@ def lumping(
         ("wiring", "rail"): wiring is not None and wiring.rail is not None,
         ("wiring", "cell_fuse"): wiring is not None and wiring.cell_fuse is not None,
         ("cell", "cid"): cell is not None and cell.cid is not None,
+        ("cell", "runaway"): cell is not None and cell.runaway is not None,
     }
     for path, is_fitted in within.items():
         if is_fitted:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
 from twin.scenarios import units
 from twin.scenarios.fault_windows import (
     CELL_LEVELS,
     GROUP_LEVELS,
+    MODULE_LEVELS,
     RACK_LEVELS,
     FaultSection,
     Place,
@@ -26,10 +30,26 @@ class CellFault(FaultSection):
 
 
 class InternalShort(CellFault):
-    """A resistance inside one cell, across its terminals, before its joint."""
+    """A resistance inside one cell, across its terminals, before its joint.
+
+    With `growth` it begins at `start_resistance`, and its conductance grows evenly for so long.
+    """
 
     kind: Literal["internal_short"]
     resistance: units.Ohms
+    start_resistance: units.Ohms | None = None
+    growth: units.Seconds | None = None
+
+    @model_validator(mode="after")
+    def _grows_from_something(self) -> InternalShort:
+        if (self.start_resistance is None) != (self.growth is None):
+            text = "expected both of 'start_resistance' and 'growth', or none"
+        elif self.start_resistance is not None and self.start_resistance <= self.resistance:
+            text = f"start_resistance {self.start_resistance:g} ohm must be above resistance "
+            text += f"{self.resistance:g} ohm, to which it falls"
+        else:
+            return self
+        raise PydanticCustomError("growth", "{text}", {"text": text})
 
 
 class JointResistance(CellFault):
@@ -125,3 +145,37 @@ class InsulationLeak(RackFault):
     kind: Literal["insulation_leak"]
     pole: Literal["minus", "plus"]
     resistance: units.Ohms
+
+
+class HeatFault(FaultSection):
+    """Heat from outside, on the cells of a place; it grows evenly from nothing for `ramp`."""
+
+    ramp: units.SecondsOrZero = 0.0
+
+
+class Heater(HeatFault):
+    """A heater on one cell, or on each cell of a group or module; `power` for each cell."""
+
+    kind: Literal["heater"]
+    at: Place
+    power: units.Watts
+
+    def levels(self) -> tuple[str, ...]:
+        """Return the keys that `at` needs: those of a cell, a group or a module."""
+        if self.at.cell is not None:
+            return CELL_LEVELS
+        return MODULE_LEVELS if self.at.group is None else GROUP_LEVELS
+
+
+class Oven(HeatFault):
+    """The air around the cells of a module, a rack or the site takes another temperature."""
+
+    kind: Literal["oven"]
+    at: Place = Place()
+    temperature: units.Kelvin
+
+    def levels(self) -> tuple[str, ...]:
+        """Return the keys that `at` needs: those of a module, of a rack, or none."""
+        if self.at == Place():
+            return ()
+        return RACK_LEVELS if self.at == Place(rack=self.at.rack) else MODULE_LEVELS

@@ -14,6 +14,7 @@ from pydantic import Tag as UnionTag
 from pydantic_core import PydanticCustomError
 
 from twin.scenarios import units
+from twin.scenarios.runaway_section import Runaway
 from twin.scenarios.section import Count, Section, Spread
 from twin.scenarios.sensor_sections import Sensors as Sensors
 from twin.scenarios.sensor_sections import Thermistors as Thermistors
@@ -107,7 +108,8 @@ class InterruptDevice(Section):
 class Cell(Section):
     """The cell model, its parameters and the state it starts in; racks that differ.
 
-    `cid` may be left out: pouch and most prismatic cells have none.
+    `cid` may be left out: pouch and most prismatic cells have none. Without `runaway` cells do not
+    react, however hot they are.
     """
 
     model: PlugIn = Field(examples=["ecm"])
@@ -117,6 +119,7 @@ class Cell(Section):
     initial_temperature: units.Kelvin
     spread: CellSpread
     cid: InterruptDevice | None = None
+    runaway: Runaway | None = None
     racks: tuple[RackCells, ...] = ()
 
 
