@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH
+from cell_models.contract import NOT_FINITE, OK, OUT_OF_RANGE, REFRESH
 from cell_models.ecm import sweep_advance, sweep_port, sweep_soc
 from cell_models.ecm_tables import sweep_refresh
 from cell_models.jit import inlined, kernel
@@ -30,7 +30,7 @@ from packs.network import solve_bus
 from packs.pcs import move_pcs
 from packs.prepare import prepare
 from packs.runaway import NEWS as HAS_NEWS
-from packs.runaway import add_shorts, react_cells
+from packs.runaway import add_shorts, numbers_at, react_cells
 from packs.switchgear import NEVER_S, heat_fuses
 from packs.thermal import advance_heat
 
@@ -169,7 +169,9 @@ def guarded(end, h, ecm, guards, lanes, cells, floats, moving):
 def reacted(end, h, runaway, cells, site, floats, ints):
     """Let hot cells react (`RunawayCells.react`); return why the call must end, or 0."""
     status = react_cells(end, h, runaway, cells, site, floats, ints)
-    is_long = h * 1000.0 > runaway.alert_ticks + 0.5
+    if status == OK:
+        return 0
+    is_long = h * 1000.0 > numbers_at(runaway, floats, ints).alert_ticks + 0.5
     return (NEWS if status & HAS_NEWS else 0) | (REACTS if status & REACTING and is_long else 0)
 
 
@@ -191,7 +193,7 @@ def advance_many(
     numbers, memory : PcsNumbers, PcsMemory
     moving : Moving
     guards : GuardNumbers
-    runaway : RunawayNumbers
+    runaway : Fitted
     heat_given : ExternalHeat
     arena : Arena
 
@@ -208,7 +210,7 @@ def advance_many(
     ladder, racks, site = open_ladder(arena), open_racks(arena), open_site(arena)
     lanes = arena.floats[ecm.first_lane : ecm.first_lane + ecm.n_lanes]
     if runaway.fitted:
-        add_shorts(runaway, cells, arena.floats)
+        add_shorts(runaway, cells, arena.floats, arena.ints)
     prepare(wire, settings, cells, groups, ladder, racks)
     prepare_external_heat(
         heat_given, paths.ambient, around.ambient_K[0], len(cells.emf_V), arena.floats

@@ -243,7 +243,7 @@ class Plant:
         self.advance_cells(step_s)
         self.advance_heat(step_s)
         status = 0
-        if self.runaway.numbers.fitted:
+        if self.runaway.where.fitted:
             status = self.runaway.react(tick + length, step_s)
         if self.guards.numbers.fitted:
             self.guards.watch(tick + length, step_s)
@@ -329,7 +329,7 @@ class Plant:
 
     def prepare(self) -> None:
         """Write what follows from switches, overlay and balancing: paths, bleeds, coolant."""
-        if self.runaway.numbers.fitted:
+        if self.runaway.where.fitted:
             self.runaway.join_shorts()
         self._prepare(self.wire, self.settings, self.arena)
         self._prepare_heat(

@@ -21,15 +21,18 @@ from packs.runaway import (
     ERUPTED,
     FAILED,
     INERT,
+    N_FLOATS,
+    N_INTS,
     RAN,
     RAN_K,
     SPENT,
+    Fitted,
     RunawayNumbers,
     react_stage,
     short_stage,
     stored_in_cells,
 )
-from packs.spec import PackSpec
+from packs.spec import PackSpec, RunawaySpec
 from packs.state import Schema, State
 from packs.topology import Topology
 
@@ -72,6 +75,8 @@ def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
     ):  # fmt: skip
         schema.scratch("of_runaway", name, size)
     schema.scratch("of_runaway", "marks", tables.marks.size, integer=True)
+    schema.scratch("of_runaway", "limits", N_FLOATS)
+    schema.scratch("of_runaway", "places", N_INTS, integer=True)
 
 
 class RunawayCells:
@@ -91,11 +96,14 @@ class RunawayCells:
         self.view: Any = state.view("runaway")
         self._spec, self._tables = spec.runaway, tables_of(spec)
         self._beside: Any = state.view("of_runaway")
-        if self._tables is not None:
+        self._n_slots = 0
+        self.where = Fitted(False, 0, 0)
+        if self._spec is not None and self._tables is not None:
+            self._n_slots = len(self._tables.names)
             self._fill_constants(self._tables)
-        self.numbers = self._numbers(spec, state)
-        self._act = bound(react_stage, 0, 0.0, self.numbers, plant.arena)
-        self._join = bound(short_stage, self.numbers, plant.arena)
+            self.where = self._place(spec, state, self._spec, self._tables)
+        self._act = bound(react_stage, 0, 0.0, self.where, plant.arena)
+        self._join = bound(short_stage, self.where, plant.arena)
 
     def _fill_constants(self, tables: KernelTables) -> None:
         plant, beside = self._plant, self._beside
@@ -104,20 +112,20 @@ class RunawayCells:
         self.view.capacity_J_per_K[:] = plant.model.heat_capacity_J_per_K
         self.view.phase[:] = np.where(plant.topology.cell_used > 0.0, 0, INERT)
 
-    def _numbers(self, spec: PackSpec, state: State) -> RunawayNumbers:
+    def _place(
+        self, spec: PackSpec, state: State, asked: RunawaySpec, tables: KernelTables
+    ) -> Fitted:
+        """Write the numbers that kernels read, and return where they are."""
+
         def at(array: np.ndarray) -> int:
             home = state.float_arena if array.dtype == np.float64 else state.int_arena
             return (array.ctypes.data - home.ctypes.data) // home.itemsize
 
-        asked, tables, plant = self._spec, self._tables, self._plant
-        if asked is None or tables is None:
-            return RunawayNumbers(
-                False, math.inf, math.inf, 0.0, 1.0, 0.0, 0.0, 0, 0, 0, 0
-            )  # fmt: skip
+        plant = self._plant
         view, beside, control = self.view, self._beside, plant.control
         whole_J_per_K = float(plant.model.heat_capacity_J_per_K)
-        return RunawayNumbers(
-            fitted=True, gate_K=asked.gate_K, separator_K=asked.separator_K,
+        numbers = RunawayNumbers(
+            gate_K=asked.gate_K, separator_K=asked.separator_K,
             reference_K=spec.initial_temperature_K, capacity_J_per_K=whole_J_per_K,
             kg_K_per_J=asked.params.cell.mass_kg / whole_J_per_K,
             ejected_mass=asked.ejected_mass, alert_ticks=max(1, round(spec.alert_step_s * 1000.0)),
@@ -132,6 +140,8 @@ class RunawayCells:
             rows_at=at(beside.rows), curve_K_at=at(beside.curve_K),
             curve_log10_at=at(beside.curve_log10), marks_at=at(beside.marks),
         )  # fmt: skip
+        beside.limits[:], beside.places[:] = numbers[:N_FLOATS], numbers[N_FLOATS:]
+        return Fitted(True, at(beside.limits), at(beside.places))
 
     def fill(self, soc: np.ndarray) -> None:
         """Fill all cells with the reactants of their charge; `soc` float64 (n_cell_slots,)."""
@@ -149,11 +159,11 @@ class RunawayCells:
 
     def join_shorts(self) -> None:
         """Write the short of every cell: that of a fault and that of its own separator."""
-        self._join(self.numbers, self._plant.arena)
+        self._join(self.where, self._plant.arena)
 
     def react(self, end: int, step_s: float) -> int:
         """Let hot cells react for the step that ends at a tick; return a status."""
-        return self._act(end, step_s, self.numbers, self._plant.arena)
+        return self._act(end, step_s, self.where, self._plant.arena)
 
     # --- what follows ---------------------------------------------------------------------------
 
@@ -191,13 +201,13 @@ class RunawayCells:
         return soc, stored_J
 
     def _at(self, slot: int) -> slice:
-        k = self.numbers.n_slots
+        k = self._n_slots
         return slice(slot * k, (slot + 1) * k)
 
     def _fuel_J(self, slot: int) -> tuple[float, float]:
         """Return what a cell's reactants could release, and the sum of their sizes [J]."""
         at = self._at(slot)
-        k = self.numbers.n_slots
+        k = self._n_slots
         return stored_of(self.view.extents[at], self.view.energy_J[at], 0, k)
 
     def _begin(self, slot: int, soc: float) -> None:

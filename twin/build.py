@@ -111,7 +111,7 @@ class Parts:
             extra_delay=extra_delay(scenario.faults, scenario.sensors),
         )
         folder = scenario.directory
-        params: Any = self._try("cell.parameters", load_params, scenario)
+        params = self._try("cell.parameters", load_params, scenario)
         factories = {}
         for key, kind, name in (
             ("cell.model", "cell_models", scenario.cell.model),
@@ -120,14 +120,11 @@ class Parts:
             ("ems.use", "ems", scenario.ems.use),
         ):
             factories[kind] = self._try(key, resolve, kind, name, folder)
-        reacting = scenario.cell.runaway
-        if reacting is not None and params is not None:
-            for key, text in unfit(reacting, params):
-                self._problems.append(problem_in(scenario, key, text))
+        self._check_reactions(params)
         self._stop_if_wrong()
         self.params: EcmParams = params
-        if reacting is not None:
-            spec = replace(spec, runaway=runaway_spec(reacting, params))
+        if scenario.cell.runaway is not None:
+            spec = replace(spec, runaway=runaway_spec(scenario.cell.runaway, params))
         self.pack = pack_map(scenario, params, self.topology.full, self.sensors)
         make_cells = factories["cell_models"]
         if lump != EVERY_CELL:
@@ -161,6 +158,13 @@ class Parts:
                 text = f"{kind}: {text}"
             self._problems.append(problem_in(self._scenario, key, text))
         return None
+
+    def _check_reactions(self, params: EcmParams | None) -> None:
+        """Note why the set of reactions, if any, does not belong to the cells."""
+        reacting = self._scenario.cell.runaway
+        if reacting is not None and params is not None:
+            for key, text in unfit(reacting, params):
+                self._problems.append(problem_in(self._scenario, key, text))
 
     def _stop_if_wrong(self) -> None:
         if self._problems:

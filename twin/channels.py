@@ -156,7 +156,7 @@ def _truth(engine: Engine) -> list[RecordedChannel]:
 
 def _runaway(engine: Engine, cell: Any) -> list[RecordedChannel]:
     """Return what reacting cells do, where they can."""
-    if not engine.plant.runaway.numbers.fitted:
+    if not engine.plant.runaway.where.fitted:
         return []
     view = engine.plant.runaway.view
     return [

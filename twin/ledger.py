@@ -100,7 +100,7 @@ class Ledger:
         plant = self._plant
         link_V = float(plant.network.bus[0])
         cell_J_per_K = self._cell_J_per_K
-        if plant.runaway.numbers.fitted:
+        if plant.runaway.where.fitted:
             cell_J_per_K = plant.topology.cell_used * plant.runaway.view.capacity_J_per_K
         return (
             self.stored_J, plant.topology.cell_used, cell_J_per_K, plant.cells.temperature_K,

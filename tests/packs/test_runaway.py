@@ -70,7 +70,7 @@ def burnt(plant):
 def test_a_heated_cell_runs_away_and_its_neighbours_follow_in_order(burnt) -> None:
     site, _ = burnt
     ran = told(site, "cell_runaway")
-    assert list(ran) == sorted(ran, key=ran.get)
+    assert list(ran) == sorted(ran, key=lambda cell: ran[cell])
     assert len(ran) >= 2 and list(ran)[:2] == [0, 1]
     since_s = of_cells(site, "since_s")
     assert {c: 1000.0 * since_s[c] for c in ran} == ran
@@ -144,7 +144,8 @@ def test_staged_steps_are_the_compiled_ones_through_a_propagation(plant, fused) 
     )
     compiled, staged = plant(**EIGHT, **more), plant(**EIGHT, **more)
     staged.compiled = None
-    heat(compiled, 700), heat(staged, 700)
+    heat(compiled, 700)
+    heat(staged, 700)
     assert told(compiled, "cell_spent")
     for name, mine in compiled.state.snapshot().items():
         np.testing.assert_array_equal(mine, staged.state.snapshot()[name], err_msg=name)
@@ -181,14 +182,13 @@ def test_a_pack_that_stays_cool_is_not_touched_by_its_reactions(plant) -> None:
 
 
 def test_the_gate_is_a_matter_of_cost(plant) -> None:
-    """Below 100 degC an NMC cell makes 60 mW: against 120 W, a second of two minutes."""
-    when = []
+    """From 60 to 100 degC: no difference for the first two cells, 1.8 s of 275 for the last one."""
+    when_s = []
     for gate_degC in (60.0, 80.0, 100.0):
         spec = replace(NMC, gate_K=gate_degC + 273.15)
-        site = heat(plant(**{**EIGHT, "runaway": spec}), 600)
-        ran = told(site, "cell_runaway")
-        when.append([ran[c] / 1000.0 for c in sorted(ran, key=ran.get)[:2]])
-    assert np.ptp(np.array(when), axis=0).max() < 1.0
+        ran = told(heat(plant(**{**EIGHT, "runaway": spec}), 600), "cell_runaway")
+        when_s.append([ran[cell] / 1000.0 for cell in range(8)])
+    assert np.ptp(np.array(when_s), axis=0).max() < 2.0
 
 
 def test_heaters_and_ovens_are_one_flow_of_the_ledger(plant) -> None:
