@@ -9,7 +9,9 @@ ecm_model     a population of equivalent-circuit cells
 runaway       thermal runaway of hot nodes: the react stage; runaway_laws: what reactions follow
 runaway_params  sets of reactions, each with its cell; runaway_tables: laid out for the kernels
 runaway_curve   a user's own calorimeter curve, from CSV
-conduction    heat along a line of nodes, implicit; vent: what flows out of a can that opens
+conduction    heat along a line of nodes, implicit
+vent          what flows out of a can that opens; gases: species and solvents
+vent_params   the vent of a set: when it opens, what comes out; checked: how files are checked
 pybamm_cell   PyBaMM as the reference cell (lazy)
 fit           fit the circuit to the reference; `python -m cell_models.fit lg_m50`
 data/         one JSON file per parameter set; data/runaway/: those of thermal runaway

@@ -11,12 +11,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from cell_models.checked import Standing as Standing
+from cell_models.checked import build, check_numbers, one_of
 from cell_models.runaway_curve import RateCurve
+from cell_models.vent_params import VentParams, vent_from_document
 
 DATA_FOLDER = Path(__file__).parent / "data" / "runaway"
 SEPARATOR_K = 453.15
@@ -35,13 +38,6 @@ class Law(StrEnum):
     SATURATING = "saturating"
     STEADY = "steady"
     TRACED = "traced"
-
-
-class Standing(StrEnum):
-    """How sure a number is."""
-
-    VERIFIED = "verified"
-    TO_CONFIRM = "to confirm"
 
 
 class SocScaling(StrEnum):
@@ -131,9 +127,9 @@ class Reaction:
 
     def __post_init__(self) -> None:
         where = f"reaction {self.name}"
-        _check_numbers(self, where, {"hot_K"})
+        check_numbers(self, where, RANGES, {"hot_K"})
         for key, kind in (("law", Law), ("soc_scaling", SocScaling), ("standing", Standing)):
-            object.__setattr__(self, key, _one_of(kind, getattr(self, key), f"{where}: {key}"))
+            object.__setattr__(self, key, one_of(kind, getattr(self, key), f"{where}: {key}"))
         if (self.law is Law.PASSIVATED) != bool(self.film):
             raise ValueError(
                 f"{where}: film must be named for the passivated law, and for no other"
@@ -174,7 +170,7 @@ class FittedCell:
     source: str
 
     def __post_init__(self) -> None:
-        _check_numbers(self, f"cell {self.name}", set())
+        check_numbers(self, f"cell {self.name}", RANGES)
         object.__setattr__(self, "size_m", tuple(map(float, self.size_m)))
         object.__setattr__(self, "conductivity_W_per_mK", tuple(self.conductivity_W_per_mK))
         wanted = {"cylinder": 2, "prismatic": 3, "pouch": 3}.get(self.form_factor)
@@ -214,6 +210,7 @@ class RunawayParams:
     reactions : tuple of Reaction, in the order in which they are advanced
     curve : RateCurve or None, of a traced reaction
     separator_K : float, [K], at which the separator collapses and the cell shorts
+    vent : VentParams or None, how its can opens and what comes out; None where nothing is known
     """
 
     name: str
@@ -228,11 +225,12 @@ class RunawayParams:
     reactions: tuple[Reaction, ...]
     curve: RateCurve | None = None
     separator_K: float = SEPARATOR_K
+    vent: VentParams | None = None
 
     def __post_init__(self) -> None:
-        _check_numbers(self, self.name, set())
-        object.__setattr__(self, "scope", _one_of(Scope, self.scope, "scope"))
-        object.__setattr__(self, "standing", _one_of(Standing, self.standing, "standing"))
+        check_numbers(self, self.name, RANGES)
+        object.__setattr__(self, "scope", one_of(Scope, self.scope, "scope"))
+        object.__setattr__(self, "standing", one_of(Standing, self.standing, "standing"))
         names = [reaction.name for reaction in self.reactions]
         if not names or len(set(names)) != len(names):
             raise ValueError(f"{self.name}: reactions must have names of their own, are {names}")
@@ -322,39 +320,10 @@ def load_runaway_params(name: str) -> RunawayParams:
 def from_document(document: Mapping[str, Any]) -> RunawayParams:
     """Build a set from its JSON document; unknown and missing keys are refused."""
     known = dict(document)
-    cell = _build(FittedCell, known.pop("cell", {}), "cell")
-    reactions = tuple(_build(Reaction, r, "reaction") for r in known.pop("reactions", ()))
+    cell = build(FittedCell, known.pop("cell", {}), "cell")
+    reactions = tuple(build(Reaction, r, "reaction") for r in known.pop("reactions", ()))
     curve = known.pop("curve", None)
-    known["curve"] = None if curve is None else _build(RateCurve, curve, "curve")
-    return _build(RunawayParams, known | {"cell": cell, "reactions": reactions}, "set")
-
-
-def _build(kind: Any, values: Mapping[str, Any], where: str) -> Any:
-    allowed = {f.name for f in fields(kind)}
-    unknown = sorted(set(values) - allowed)
-    if unknown:
-        raise ValueError(f"{where} has unknown keys {unknown}; allowed: {sorted(allowed)}")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ValueError(f"{where}: {error}") from None
-
-
-def _check_numbers(owner: Any, where: str, free: set[str]) -> None:
-    for f in fields(owner):
-        if f.name not in RANGES or f.name in free:
-            continue
-        value, (low, high) = getattr(owner, f.name), RANGES[f.name]
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not low <= value <= high:
-            raise ValueError(
-                f"{where}: {f.name} must be a number from {low:g} to {high:g}, is {value!r}"
-            )
-
-
-def _one_of(kind: Any, value: Any, where: str) -> Any:
-    try:
-        return kind(value)
-    except ValueError:
-        allowed = ", ".join(kind)
-        raise ValueError(f"{where} must be one of {allowed}, is {value!r}") from None
+    known["curve"] = None if curve is None else build(RateCurve, curve, "curve")
+    vent = known.pop("vent", None)
+    known["vent"] = None if vent is None else vent_from_document(vent)
+    return build(RunawayParams, known | {"cell": cell, "reactions": reactions}, "set")
