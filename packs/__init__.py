@@ -16,6 +16,8 @@ cell_guards  fuses and interrupt devices of single cells
 pcs          the power conversion system: losses, limits, ramps
 thermal      the heat network and the coolant; external_heat: heaters and ovens
 runaway      cells that react, short and lose matter; runaway_cells: bound to a plant
+absorption   what cells throw out, handed to those in line of sight and to the gas
+venting      what leaves the cells; gas: what fills a module; enclosure: its housing, its arrays
 flows        energy and charge of a step, added up for the ledger
 plant        one step: refresh, port, supply, advance, heat, react, guard, book
 notice       what a plant did by itself; telling: how it finds out

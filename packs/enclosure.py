@@ -1,0 +1,130 @@
+"""The housing of a module: its description, and the arrays that its gas is kept in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cell_models.gases import N_SPECIES, T0_K
+from packs.state import Schema, State
+
+Floats = NDArray[np.float64]
+
+FLOWS = ("ejecta_J", "inflow_J", "air_J", "burnt_J", "outflow_J", "wall_J")
+"""Energy flows of a module, rows of `GasArrays.flows`: heat that ejecta and vented gas bring above
+25 degC; what vented gas has at 25 degC; what air has that is let in; chemical energy; what goes
+out; what walls take. The gas has the sum of the first four, less the last two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnclosureSpec:
+    """The housing of one module.
+
+    Attributes
+    ----------
+    free_volume_m3 : float, [m3], not filled by cells
+    relief_Pa : float, [Pa], absolute, at which its relief vent opens
+    relief_m2 : float, [m2], of the open vent
+    discharge : float, its coefficient, 0 to 1
+    reseals : bool, a valve, which holds that pressure; else a disc, which stays open once burst
+    wall_W_per_K : float, [W/K], from the gas to the walls
+    ignition_K : float or None, [K], where the gas lights by itself; None if nothing ever burns
+    """
+
+    free_volume_m3: float
+    relief_Pa: float
+    relief_m2: float
+    discharge: float
+    reseals: bool
+    wall_W_per_K: float
+    ignition_K: float | None
+
+
+class GasNumbers(NamedTuple):
+    """An `EnclosureSpec` for kernels; `opening_m2` is area times discharge coefficient."""
+
+    volume_m3: float
+    relief_Pa: float
+    opening_m2: float
+    reseals: bool
+    wall_W_per_K: float
+    burns: bool
+    ignition_K: float
+
+
+class GasArrays(NamedTuple):
+    """Of each module.
+
+    Attributes
+    ----------
+    mol : float64 (N_SPECIES, M), [mol]
+    temperature_K : float64 (M,), [K]
+    is_open : int64 (M,)
+        The disc has burst.
+    entered_mol, left_mol : float64 (N_SPECIES, M), [mol]
+        Since the start: vented by cells and let in as air; let out.
+    flows, flows_low : float64 (6, M), [J]
+        Since the start, in the order of `FLOWS`; what rounding took.
+    in_mol, in_J, sparks : float64 (N_SPECIES, M), (M,), int64 (M,)
+        What cells give in a step, read and cleared by `gas_stage`: gas [mol], which brings
+        ``c_p T0`` with it, heat above that [J], and whether something glows.
+    wall_K : float64 (M,), [K]
+    pressure_Pa, gas_ppm, lfl_percent : float64 (M,)
+        Written: pressure [Pa]; what can burn, by volume [ppm]; the same by `lfl_fraction` [%].
+    """
+
+    mol: Floats
+    temperature_K: Floats
+    is_open: NDArray[np.int64]
+    entered_mol: Floats
+    left_mol: Floats
+    flows: Floats
+    flows_low: Floats
+    in_mol: Floats
+    in_J: Floats
+    sparks: NDArray[np.int64]
+    wall_K: Floats
+    pressure_Pa: Floats
+    gas_ppm: Floats
+    lfl_percent: Floats
+
+
+def gas_numbers(spec: EnclosureSpec) -> GasNumbers:
+    """Return the numbers that kernels need of a description."""
+    return GasNumbers(
+        volume_m3=spec.free_volume_m3,
+        relief_Pa=spec.relief_Pa,
+        opening_m2=spec.discharge * spec.relief_m2,
+        reseals=spec.reseals,
+        wall_W_per_K=spec.wall_W_per_K,
+        burns=spec.ignition_K is not None,
+        ignition_K=math.inf if spec.ignition_K is None else spec.ignition_K,
+    )
+
+
+def declare_gas(schema: Schema, modules: int) -> None:
+    """Declare what the gas remembers; pressure and ppm are `sensed` (`packs.sensors`)."""
+    for name in ("mol", "entered_mol", "left_mol", "in_mol"):
+        schema.add("gas", name, (N_SPECIES, modules), unit="mol")
+    for name in ("flows", "flows_low"):
+        schema.add("gas", name, (len(FLOWS), modules), unit="J")
+    schema.add("gas", "temperature_K", (modules,), unit="K", initial=T0_K)
+    schema.add("gas", "wall_K", (modules,), unit="K", initial=T0_K)
+    schema.add("gas", "in_J", (modules,), unit="J")
+    schema.add("gas", "lfl_percent", (modules,), unit="%")
+    for name in ("is_open", "sparks"):
+        schema.add("gas", name, (modules,), integer=True)
+
+
+def gas_arrays(state: State) -> GasArrays:
+    """Take the views on a built state, in which the sensors have declared theirs."""
+    own, sensed = state.view("gas"), state.view("sensed")
+    return GasArrays(
+        own.mol, own.temperature_K, own.is_open, own.entered_mol, own.left_mol, own.flows,
+        own.flows_low, own.in_mol, own.in_J, own.sparks, own.wall_K, sensed.module_pressure_Pa,
+        sensed.module_gas_ppm, own.lfl_percent,
+    )  # fmt: skip
