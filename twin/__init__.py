@@ -3,7 +3,8 @@
     scenarios/  one YAML file in, one validated description out: `load_scenario`
     registry    plug-ins: our short names, entry points, `module:object`
     build       Scenario -> Engine: `build`; plant_specs, sensor_sheets: what each part is told;
-                runaway_fit: whether a set of reactions belongs to a cell
+                runaway_fit: whether a set of reactions belongs to a cell;
+                enclosure_specs: the housing of a module
     engine      one step from top to bottom; run, snapshot, restore
     control     messages to BMS and EMS, commands back; watchdog: one that hangs
     converter   the PCS as a plug-in that may fail

@@ -2,7 +2,8 @@
 
 load                                reads the file, names every problem
 scenario, section, sections         the models; sensor_sections: of sensors,
-                                    runaway_section: of cells that react
+                                    runaway_section: of cells that react;
+                                    enclosure_sections: of the housing of a module
 fault_sections                      every kind of fault: plant_fault_sections,
                                     sensor_fault_sections; fault_windows: where and when
 units, sensor_units                 quantities at the file boundary

@@ -51,6 +51,7 @@ MASS_FLOW = Dimension("mass flow", "0.02 kg/s", "kg/s")
 CAPACITANCE = Dimension("capacitance", "500 uF", "F")
 LENGTH = Dimension("length", "22 mm", "m")
 AREA = Dimension("area", "0.58 m^2", "m^2")
+VOLUME = Dimension("volume", "12 L", "m^3")
 MASS = Dimension("mass", "1800 kg", "kg")
 SPECIFIC_HEAT = Dimension("specific heat", "3400 J/kg/K", "J/kg/K")
 MELTING_INTEGRAL = Dimension("melting integral", "20000 A^2*s", "A^2*s")
@@ -60,8 +61,8 @@ FRACTION = Dimension("fraction", "85 percent", "")
 
 DIMENSIONS = (
     DURATION, VOLTAGE, CURRENT, RESISTANCE, POWER, ENERGY, TEMPERATURE, TEMPERATURE_DIFFERENCE,
-    HEAT_CAPACITY, CONDUCTANCE, MASS_FLOW, CAPACITANCE, LENGTH, AREA, MASS, SPECIFIC_HEAT,
-    MELTING_INTEGRAL, CAPACITY, RATE, FRACTION,
+    HEAT_CAPACITY, CONDUCTANCE, MASS_FLOW, CAPACITANCE, LENGTH, AREA, VOLUME, MASS,
+    SPECIFIC_HEAT, MELTING_INTEGRAL, CAPACITY, RATE, FRACTION,
 )  # fmt: skip
 
 # unit: (dimension, multiply by, divide by). Two factors so that "30 ms" is exactly 30 / 1000.
@@ -87,6 +88,8 @@ _COMMON: dict[str, tuple[Dimension, float, float]] = {
     "mF": (CAPACITANCE, 1, 1e3),
     "mm": (LENGTH, 1, 1e3),
     "m^2": (AREA, 1, 1),
+    "mm^2": (AREA, 1, 1e6),
+    "L": (VOLUME, 1, 1e3),
     "kg": (MASS, 1, 1),
     "J/kg/K": (SPECIFIC_HEAT, 1, 1),
     "A^2*s": (MELTING_INTEGRAL, 1, 1),
@@ -368,6 +371,7 @@ KilogramsPerSecond = Annotated[float, Quantity(MASS_FLOW, _NOT_NEGATIVE)]
 Farads = Annotated[float, Quantity(CAPACITANCE, _POSITIVE)]
 Metres = Annotated[float, Quantity(LENGTH, _POSITIVE)]
 SquareMetres = Annotated[float, Quantity(AREA, _POSITIVE)]
+CubicMetres = Annotated[float, Quantity(VOLUME, _POSITIVE)]
 Kilograms = Annotated[float, Quantity(MASS, _POSITIVE)]
 SpecificHeat = Annotated[float, Quantity(SPECIFIC_HEAT, _POSITIVE)]
 AmpereSquaredSeconds = Annotated[float, Quantity(MELTING_INTEGRAL, _POSITIVE)]

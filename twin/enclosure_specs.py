@@ -1,0 +1,46 @@
+"""What the gas of a pack is told of a scenario's housing: its description in SI."""
+
+from __future__ import annotations
+
+from packs.absorption import Absorption, JetSpec, absorption, given_absorption
+from packs.enclosure import EnclosureSpec
+from packs.topology import Topology
+from twin.scenarios.enclosure_sections import Ejecta, Enclosure
+
+
+def enclosure_spec(enclosure: Enclosure) -> EnclosureSpec:
+    """Return the description of the housing of one module."""
+    relief, combustion = enclosure.relief, enclosure.combustion
+    return EnclosureSpec(
+        free_volume_m3=enclosure.free_volume,
+        relief_Pa=relief.pressure,
+        relief_m2=relief.area,
+        discharge=relief.discharge,
+        reseals=relief.kind == "valve",
+        wall_W_per_K=enclosure.wall_conductance,
+        ignition_K=None if combustion is None else combustion.ignition_temperature,
+    )
+
+
+def absorption_of(ejecta: Ejecta, topology: Topology, diameter_m: float) -> Absorption:
+    """Return where ejecta go: the shares given, else those of the layout.
+
+    Parameters
+    ----------
+    ejecta : Ejecta
+    topology : Topology
+    diameter_m : float
+        Of the cells [m].
+
+    Raises
+    ------
+    ValueError
+        If a share names a cell that no module has.
+    """
+    if ejecta.shares is not None:
+        return given_absorption(topology, ((s.from_ - 1, s.to - 1, s.share) for s in ejecta.shares))
+    jet = JetSpec(
+        direction=ejecta.direction, diameter_m=diameter_m, lid_gap_m=ejecta.lid_gap or 0.0,
+        absorbed=ejecta.absorbed,
+    )  # fmt: skip
+    return absorption(topology, jet)

@@ -1,0 +1,93 @@
+"""The housing of a module, as pydantic models: its gas, its relief vent, where ejecta go."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from packs.absorption import wrong_shares
+from packs.sensors import AIR_PRESSURE_PA
+from twin.scenarios import units
+from twin.scenarios.section import Count, Section
+from twin.scenarios.sensor_units import PRESSURE, TableQuantity
+from twin.scenarios.units import Bounds, Fraction, Quantity
+
+Discharge = Annotated[float, Quantity(units.FRACTION, Bounds(gt=0.0, le=1.0))]
+Ignition = Annotated[float, Quantity(units.TEMPERATURE, Bounds(ge=473.15, le=1500.0))]
+ReliefPressure = Annotated[float, TableQuantity(PRESSURE, Bounds(gt=AIR_PRESSURE_PA, le=1e7))]
+
+
+class Relief(Section):
+    """The relief vent: a valve closes again at its pressure, a burst disc stays open.
+
+    `pressure` is absolute, above that of the air; `discharge` the coefficient of the opening.
+    """
+
+    kind: Literal["valve", "burst_disc"]
+    pressure: ReliefPressure = Field(description="absolute", examples=["1.2 bar"])
+    area: units.SquareMetres = Field(examples=["500 mm^2"])
+    discharge: Discharge = Field(examples=[0.7])
+
+
+class Combustion(Section):
+    """Vent gas burns with the oxygen in the module: where it is hot, or lit by glowing ejecta."""
+
+    ignition_temperature: Ignition = Field(examples=["600 degC"])
+
+
+class Enclosure(Section):
+    """The free volume of one module and its walls; without `combustion` nothing ever burns."""
+
+    free_volume: units.CubicMetres = Field(examples=["12 L"])
+    wall_conductance: units.WattsPerKelvin
+    relief: Relief
+    combustion: Combustion | None = None
+
+
+class Share(Section):
+    """Of what one cell of a module throws out, what stays on another; counted from 1."""
+
+    from_: Count = Field(alias="from")
+    to: Count
+    share: Fraction
+
+
+class Ejecta(Section):
+    """Where cells vent to, and how much of what hits a cell stays there.
+
+    `up` is against a lid `lid_gap` above the cells; `sideways` past it. With `shares` the shares
+    are those, and nothing is computed from the layout.
+    """
+
+    direction: Literal["up", "sideways"]
+    absorbed: Fraction
+    lid_gap: units.Metres | None = Field(default=None, validate_default=True)
+    shares: tuple[Share, ...] | None = None
+
+    @field_validator("lid_gap", mode="after")
+    @classmethod
+    def _fits_the_direction(cls, value: float | None, info: ValidationInfo) -> float | None:
+        is_up = info.data.get("direction") == "up"
+        if "direction" in info.data and is_up != (value is not None):
+            text = "goes with direction 'up'; leave it out"
+            if is_up:
+                text = "missing; expected a length such as '10 mm', for direction 'up'"
+            raise PydanticCustomError("lid_gap", "{text}", {"text": text})
+        return value
+
+    @field_validator("shares", mode="after")
+    @classmethod
+    def _rows_stay_below_one(cls, value: tuple[Share, ...] | None) -> tuple[Share, ...] | None:
+        text = wrong_shares((s.from_ - 1, s.to - 1, s.share) for s in value or ())
+        if text:
+            raise PydanticCustomError("shares", "{text}", {"text": text})
+        return value
+
+
+class ModuleGas(Section):
+    """What a module does with what its cells vent: key `module` of a scenario."""
+
+    enclosure: Enclosure
+    ejecta: Ejecta
