@@ -15,9 +15,9 @@ from packs.state import Schema, State
 Floats = NDArray[np.float64]
 
 FLOWS = ("ejecta_J", "inflow_J", "air_J", "burnt_J", "outflow_J", "wall_J")
-"""Energy flows of a module, rows of `GasArrays.flows`: heat that ejecta and vented gas bring above
-25 degC; what vented gas has at 25 degC; what air has that is let in; chemical energy; what goes
-out; what walls take. The gas has the sum of the first four, less the last two."""
+"""Energy flows of a module, columns of `GasArrays.flows`: heat that ejecta and vented gas bring
+above 25 degC; what vented gas has at 25 degC; what air has that is let in; chemical energy; what
+goes out; what walls take. The gas has the sum of the first four, less the last two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +61,23 @@ class GasArrays(NamedTuple):
 
     Attributes
     ----------
-    mol : float64 (N_SPECIES, M), [mol]
+    mol : float64 (M, N_SPECIES), [mol]
     temperature_K : float64 (M,), [K]
     is_open : int64 (M,)
         The disc has burst.
-    entered_mol, left_mol : float64 (N_SPECIES, M), [mol]
-        Since the start: vented by cells and let in as air; let out.
-    flows, flows_low : float64 (6, M), [J]
+    vented_mol, left_mol : float64 (M, N_SPECIES), [mol]
+        Since the start: vented by cells; let out to the outside.
+    air_mol : float64 (M,), [mol]
+        Let in since the start.
+    flows, flows_low : float64 (M, 6), [J]
         Since the start, in the order of `FLOWS`; what rounding took.
-    in_mol, in_J, sparks : float64 (N_SPECIES, M), (M,), int64 (M,)
+    in_mol, in_J, sparks : float64 (M, N_SPECIES), (M,), int64 (M,)
         What cells give in a step, read and cleared by `gas_stage`: gas [mol], which brings
         ``c_p T0`` with it, heat above that [J], and whether something glows.
     wall_K : float64 (M,), [K]
+    surge_Pa : float64 (M,), [Pa]
+        Highest pressure so far before relief: what the walls bear where a flame, or all that came
+        in a step, is faster than the vent. An upper bound; `pressure_Pa` is what stands after it.
     pressure_Pa, gas_ppm, lfl_percent : float64 (M,)
         Written: pressure [Pa]; what can burn, by volume [ppm]; the same by `lfl_fraction` [%].
     """
@@ -80,14 +85,16 @@ class GasArrays(NamedTuple):
     mol: Floats
     temperature_K: Floats
     is_open: NDArray[np.int64]
-    entered_mol: Floats
+    vented_mol: Floats
     left_mol: Floats
+    air_mol: Floats
     flows: Floats
     flows_low: Floats
     in_mol: Floats
     in_J: Floats
     sparks: NDArray[np.int64]
     wall_K: Floats
+    surge_Pa: Floats
     pressure_Pa: Floats
     gas_ppm: Floats
     lfl_percent: Floats
@@ -108,13 +115,15 @@ def gas_numbers(spec: EnclosureSpec) -> GasNumbers:
 
 def declare_gas(schema: Schema, modules: int) -> None:
     """Declare what the gas remembers; pressure and ppm are `sensed` (`packs.sensors`)."""
-    for name in ("mol", "entered_mol", "left_mol", "in_mol"):
-        schema.add("gas", name, (N_SPECIES, modules), unit="mol")
+    for name in ("mol", "vented_mol", "left_mol", "in_mol"):
+        schema.add("gas", name, (modules, N_SPECIES), unit="mol")
     for name in ("flows", "flows_low"):
-        schema.add("gas", name, (len(FLOWS), modules), unit="J")
+        schema.add("gas", name, (modules, len(FLOWS)), unit="J")
     schema.add("gas", "temperature_K", (modules,), unit="K", initial=T0_K)
     schema.add("gas", "wall_K", (modules,), unit="K", initial=T0_K)
+    schema.add("gas", "air_mol", (modules,), unit="mol")
     schema.add("gas", "in_J", (modules,), unit="J")
+    schema.add("gas", "surge_Pa", (modules,), unit="Pa")
     schema.add("gas", "lfl_percent", (modules,), unit="%")
     for name in ("is_open", "sparks"):
         schema.add("gas", name, (modules,), integer=True)
@@ -124,7 +133,8 @@ def gas_arrays(state: State) -> GasArrays:
     """Take the views on a built state, in which the sensors have declared theirs."""
     own, sensed = state.view("gas"), state.view("sensed")
     return GasArrays(
-        own.mol, own.temperature_K, own.is_open, own.entered_mol, own.left_mol, own.flows,
-        own.flows_low, own.in_mol, own.in_J, own.sparks, own.wall_K, sensed.module_pressure_Pa,
-        sensed.module_gas_ppm, own.lfl_percent,
+        own.mol, own.temperature_K, own.is_open, own.vented_mol, own.left_mol, own.air_mol,
+        own.flows, own.flows_low, own.in_mol, own.in_J, own.sparks, own.wall_K,
+        own.surge_Pa, sensed.module_pressure_Pa, sensed.module_gas_ppm,
+        own.lfl_percent,
     )  # fmt: skip

@@ -37,7 +37,7 @@ OK, BAD_INFLOW, NOT_FINITE = 0, 1, 2
 """Status of `gas_stage`: done; what flows in is negative or no number; so is the pressure then."""
 
 EJECTA, INFLOW, AIR_IN, BURNT, OUTFLOW, WALL = range(6)
-"""Rows of `packs.enclosure.FLOWS`."""
+"""Columns of `packs.enclosure.FLOWS`."""
 
 AIR_KG = float(AIR @ MOLAR_MASS)
 """Molar mass of air [kg/mol]."""
@@ -49,9 +49,10 @@ AIR_CP = float(AIR @ CP)
 def fill_with_air(volume_m3, P, T, gas):
     """Fill every module with dry air, at P [Pa] and T [K], walls alike."""
     for m in range(len(gas.in_J)):
-        gas.mol[:, m] = AIR * held_moles(P, T, volume_m3)
+        gas.mol[m] = AIR * held_moles(P, T, volume_m3)
         gas.temperature_K[m] = gas.wall_K[m] = T
         tell(m, volume_m3, gas)
+        gas.surge_Pa[m] = gas.pressure_Pa[m]
 
 
 @kernel
@@ -59,7 +60,7 @@ def content(m, gas):
     """Give moles [mol], heat capacity at constant volume [J/K] and mass [kg] of a module's gas."""
     n = C = kg = 0.0
     for s in range(N_SPECIES):
-        amount = gas.mol[s, m]
+        amount = gas.mol[m, s]
         n += amount
         C += amount * CV[s]
         kg += amount * MOLAR_MASS[s]
@@ -76,7 +77,7 @@ def stored_J(m, gas):
 @kernel
 def book(k, m, amount, gas):
     """Add an amount to one flow of a module."""
-    gas.flows[k, m], gas.flows_low[k, m] = two_sum(gas.flows[k, m], gas.flows_low[k, m], amount)
+    gas.flows[m, k], gas.flows_low[m, k] = two_sum(gas.flows[m, k], gas.flows_low[m, k], amount)
 
 
 @kernel
@@ -94,7 +95,7 @@ def lfl_fraction(m, gas):
     n, _, _ = content(m, gas)
     total = 0.0
     for s in range(FIRST_FUEL, N_SPECIES):
-        total += gas.mol[s, m] / LFL[s]
+        total += gas.mol[m, s] / LFL[s]
     return total / n
 
 
@@ -105,7 +106,7 @@ def tell(m, volume_m3, gas):
     gas.pressure_Pa[m] = headspace_pressure(n, gas.temperature_K[m], volume_m3, 0.0)
     fuel = 0.0
     for s in range(FIRST_FUEL, N_SPECIES):
-        fuel += gas.mol[s, m]
+        fuel += gas.mol[m, s]
     gas.gas_ppm[m] = 1e6 * fuel / n
     gas.lfl_percent[m] = 100.0 * lfl_fraction(m, gas)
 
@@ -115,13 +116,13 @@ def take_in(m, gas):
     """Mix in what cells gave: ``U + sum(n_in c_p) T0 + in_J`` is the new energy."""
     C = carried = C_new = 0.0
     for s in range(N_SPECIES):
-        amount = gas.in_mol[s, m]
-        C += gas.mol[s, m] * CV[s]
-        gas.mol[s, m] += amount
-        gas.entered_mol[s, m] += amount
+        amount = gas.in_mol[m, s]
+        C += gas.mol[m, s] * CV[s]
+        gas.mol[m, s] += amount
+        gas.vented_mol[m, s] += amount
         carried += amount * CP[s]
-        C_new += gas.mol[s, m] * CV[s]
-        gas.in_mol[s, m] = 0.0
+        C_new += gas.mol[m, s] * CV[s]
+        gas.in_mol[m, s] = 0.0
     gas.temperature_K[m] = (C * gas.temperature_K[m] + carried * T0_K + gas.in_J[m]) / C_new
     book(INFLOW, m, carried * T0_K, gas)
     book(EJECTA, m, gas.in_J[m], gas)
@@ -143,18 +144,18 @@ def burn(m, ignition_K, gas):
         return
     wanted = C = heat = 0.0
     for s in range(N_SPECIES):
-        wanted += gas.mol[s, m] * O2_NEED[s]
-        C += gas.mol[s, m] * CV[s]
+        wanted += gas.mol[m, s] * O2_NEED[s]
+        C += gas.mol[m, s] * CV[s]
     if wanted <= 0.0:
         return
-    part = min(1.0, gas.mol[O2, m] / wanted)
+    part = min(1.0, gas.mol[m, O2] / wanted)
     for s in range(FIRST_FUEL, N_SPECIES):
-        amount = part * gas.mol[s, m]
-        gas.mol[s, m] -= amount
-        gas.mol[CO2, m] += amount * ATOMS[s, 0]
-        gas.mol[H2O, m] += 0.5 * amount * ATOMS[s, 1]
+        amount = part * gas.mol[m, s]
+        gas.mol[m, s] -= amount
+        gas.mol[m, CO2] += amount * ATOMS[s, 0]
+        gas.mol[m, H2O] += 0.5 * amount * ATOMS[s, 1]
         heat += amount * BURN_J[s]
-    gas.mol[O2, m] = 0.0 if part < 1.0 else max(0.0, gas.mol[O2, m] - wanted)
+    gas.mol[m, O2] = 0.0 if part < 1.0 else max(0.0, gas.mol[m, O2] - wanted)
     _, C_new, _ = content(m, gas)
     gas.temperature_K[m] = (C * gas.temperature_K[m] + heat) / C_new
     book(BURNT, m, heat, gas)
@@ -185,6 +186,7 @@ def let_out(m, h, numbers, outside_Pa, gas):
     n, C, kg = content(m, gas)
     T = gas.temperature_K[m]
     P = headspace_pressure(n, T, numbers.volume_m3, 0.0)
+    gas.surge_Pa[m] = max(gas.surge_Pa[m], P)
     if P > numbers.relief_Pa and not numbers.reseals:
         gas.is_open[m] = 1
     floor = outside_Pa if gas.is_open[m] != 0 else numbers.relief_Pa
@@ -195,9 +197,9 @@ def let_out(m, h, numbers, outside_Pa, gas):
     fallen = 1.0 + 0.5 * (gamma - 1.0) * h * flow / kg
     keep = max(math.pow(fallen, -2.0 / (gamma - 1.0)), math.pow(floor / P, 1.0 / gamma))
     for s in range(N_SPECIES):
-        amount = gas.mol[s, m] * (1.0 - keep)
-        gas.mol[s, m] -= amount
-        gas.left_mol[s, m] += amount
+        amount = gas.mol[m, s] * (1.0 - keep)
+        gas.mol[m, s] -= amount
+        gas.left_mol[m, s] += amount
     before = C * T
     gas.temperature_K[m] = T * math.pow(keep, gamma - 1.0)
     book(OUTFLOW, m, before - stored_J(m, gas), gas)
@@ -225,8 +227,8 @@ def let_air_in(m, h, numbers, outside_Pa, outside_K, gas):
     flow = outflow(outside_Pa, P, outside_K, AIR_KG, gamma, numbers.opening_m2)
     x = min(x, h * flow / AIR_KG)
     for s in range(N_SPECIES):
-        gas.mol[s, m] += x * AIR[s]
-        gas.entered_mol[s, m] += x * AIR[s]
+        gas.mol[m, s] += x * AIR[s]
+    gas.air_mol[m] += x
     gas.temperature_K[m] = (C * T + x * warm) / (C + x * (AIR_CP - R))
     book(AIR_IN, m, x * warm, gas)
 
@@ -236,8 +238,8 @@ def is_wrong(m, gas):
     """Say whether what flows into a module is negative or no finite number."""
     total, least = gas.in_J[m], gas.in_J[m]
     for s in range(N_SPECIES):
-        total += gas.in_mol[s, m]
-        least = min(least, gas.in_mol[s, m])
+        total += gas.in_mol[m, s]
+        least = min(least, gas.in_mol[m, s])
     return not (math.isfinite(total) and least >= 0.0)
 
 
@@ -249,7 +251,7 @@ def is_at_rest(m, numbers, gas):
     if not still or gas.wall_K[m] != T or numbers.ignition_K <= T:
         return False
     for s in range(N_SPECIES):
-        if gas.in_mol[s, m] != 0.0:
+        if gas.in_mol[m, s] != 0.0:
             return False
     return gas.pressure_Pa[m] <= numbers.relief_Pa
 

@@ -190,7 +190,7 @@ def release(c, m, T, outside_Pa, k, part, numbers, vents, gas):
     inside = vents.fill_mol[c] + vents.gas_mol[c]
     out = 1.0 - min(1.0, held_moles(outside_Pa, T, numbers.headspace_m3) / inside)
     filling = out * vents.fill_mol[c]
-    gas.in_mol[N2, m] += filling
+    gas.in_mol[m, N2] += filling
     kg, J_per_K = filling * MOLAR_MASS[N2], filling * CP[N2]
     vents.fill_mol[c] -= filling
     moles = out * vents.gas_mol[c]
@@ -198,7 +198,7 @@ def release(c, m, T, outside_Pa, k, part, numbers, vents, gas):
         whole = total_made(k, part, numbers.gas_mol)
         for s in range(N_SPECIES):
             amount = moles * (made_by(s, k, part, numbers.gas_mol) / whole)
-            gas.in_mol[s, m] += amount
+            gas.in_mol[m, s] += amount
             kg += amount * MOLAR_MASS[s]
             J_per_K += amount * CP[s]
         vents.gas_mol[c] -= moles
@@ -215,7 +215,7 @@ def boil(c, m, h, T, outside_Pa, heat_J_per_K, numbers, vents, gas):
     latent = latent_heat(n.B, n.C, at)
     amount = boiled(vents.solvent_mol[c], T, at, heat_J_per_K, latent, h, n.boil_s)
     vents.solvent_mol[c] -= amount
-    gas.in_mol[s, m] += amount
+    gas.in_mol[m, s] += amount
     return amount * latent, amount * MOLAR_MASS[s], amount * CP[s]
 
 

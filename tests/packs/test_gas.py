@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cell_models.gases import ATOMS, BURN_J, CP, CV, FIRST_FUEL, MOLAR_MASS, T0_K, R, Species
+from cell_models.gases import AIR, ATOMS, BURN_J, CP, CV, FIRST_FUEL, MOLAR_MASS, T0_K, R, Species
+from cell_models.runaway_params import load_runaway_params
 from packs.enclosure import FLOWS, EnclosureSpec, declare_gas, gas_arrays, gas_numbers
 from packs.gas import BAD_INFLOW, NOT_FINITE, OK, fill_with_air, gas_stage, lfl_fraction, stored_J
 from packs.state import Schema
@@ -43,7 +44,7 @@ class Box:
 
     def step(self, h: float, heat_J: float = 0.0, sparks: bool = False, **moles: float) -> int:
         for name, amount in moles.items():
-            self.gas.in_mol[Species[name], :] += amount
+            self.gas.in_mol[:, Species[name]] += amount
         self.gas.in_J[:] += heat_J
         self.gas.sparks[:] = sparks
         return gas_stage(h, self.numbers, P0, T0_K, self.gas)
@@ -51,22 +52,23 @@ class Box:
     def miss(self) -> float:
         """Return by how much the energy balance fails to close, over what has flowed."""
         flows = self.gas.flows + self.gas.flows_low
-        miss = self.energy_J() - self.before_J - float(flows.sum(axis=1) @ SIGNS)
+        miss = self.energy_J() - self.before_J - float(flows.sum(axis=0) @ SIGNS)
         return abs(miss) / max(self.before_J, float(np.abs(flows).max()))
 
     def atoms_missing(self) -> float:
         """Return the largest miss of C, H, O, N, over what there is."""
-        has = self.gas.mol + self.gas.left_mol - self.gas.entered_mol - self.before_mol
-        scale = (self.gas.mol + self.gas.left_mol).sum(axis=1) @ ATOMS
-        return float(np.abs(has.sum(axis=1) @ ATOMS).max() / scale.max())
+        g = self.gas
+        has = g.mol + g.left_mol - g.vented_mol - np.outer(g.air_mol, AIR) - self.before_mol
+        scale = (self.gas.mol + self.gas.left_mol).sum(axis=0) @ ATOMS
+        return float(np.abs(has.sum(axis=0) @ ATOMS).max() / scale.max())
 
     @property
     def now(self) -> SimpleNamespace:
         g = self.gas
         return SimpleNamespace(
             T=float(g.temperature_K[0]), P=float(g.pressure_Pa[0]), ppm=float(g.gas_ppm[0]),
-            lfl=float(g.lfl_percent[0]), n=float(g.mol[:, 0].sum()),
-            **{s.name: float(g.mol[s, 0]) for s in Species},
+            lfl=float(g.lfl_percent[0]), n=float(g.mol[0].sum()),
+            **{s.name: float(g.mol[0, s]) for s in Species},
         )  # fmt: skip
 
 
@@ -84,7 +86,7 @@ def test_filling_at_one_temperature_adds_partial_pressures() -> None:
 def test_filling_without_losses_heats_to_gamma_times_what_flows_in() -> None:
     box = Box(CLOSED)
     T_in, moles = 900.0, 3.0
-    box.gas.mol[:, 0] *= 1e-9  # as good as empty
+    box.gas.mol[0] *= 1e-9  # as good as empty
     for _ in range(100):
         box.step(0.01, CP[Species.N2] * (T_in - T0_K) * moles / 100, N2=moles / 100)
     gamma = CP[Species.N2] / CV[Species.N2]
@@ -94,7 +96,7 @@ def test_filling_without_losses_heats_to_gamma_times_what_flows_in() -> None:
 def test_heat_of_ejecta_raises_pressure_as_in_a_closed_bomb() -> None:
     box = Box(CLOSED)
     box.step(0.1, 2000.0)
-    C = float(box.gas.mol[:, 0] @ CV)
+    C = float(box.gas.mol[0] @ CV)
     assert box.now.T == pytest.approx(T0_K + 2000.0 / C, rel=1e-13)
     assert box.now.P / P0 == pytest.approx(box.now.T / T0_K, rel=1e-12)
 
@@ -103,7 +105,7 @@ def test_heat_of_ejecta_raises_pressure_as_in_a_closed_bomb() -> None:
 def test_gas_cools_to_the_wall_exponentially_in_any_step(step_s: float) -> None:
     box = Box(replace(CLOSED, wall_W_per_K=2.0))
     box.step(step_s, 2000.0)
-    C, start = float(box.gas.mol[:, 0] @ CV), box.now.T
+    C, start = float(box.gas.mol[0] @ CV), box.now.T
     for _ in range(round(4.0 / step_s)):
         box.step(step_s)
     assert box.now.T - T0_K == pytest.approx((start - T0_K) * math.exp(-2.0 * 4.0 / C), rel=1e-11)
@@ -154,7 +156,7 @@ def test_what_stays_expands_adiabatically() -> None:
     box = Box(DISC)
     box.gas.mol[:] *= 3.0
     box.step(1.0, 1e-30)
-    air = Box(CLOSED).gas.mol[:, 0]
+    air = Box(CLOSED).gas.mol[0]
     gamma = float(air @ CP) / float(air @ CV)
     assert box.now.P == pytest.approx(P0, rel=1e-12)
     assert box.now.T == pytest.approx(T0_K * (1.0 / 3.0) ** ((gamma - 1.0) / gamma), rel=1e-12)
@@ -174,12 +176,11 @@ def test_a_burst_disc_stays_open_and_a_valve_does_not_let_air_back() -> None:
     assert ends[True].now.P < 0.8 * P0
     assert ends[False].now.P == pytest.approx(P0, rel=1e-6)
     assert ends[False].gas.is_open[0] == 1
-    assert ends[False].gas.flows[FLOWS.index("air_J"), 0] > 0.0
+    assert ends[False].gas.flows[0, FLOWS.index("air_J")] > 0.0
 
 
-# LFL of pure gases: NFPA 497. The mixture: 50 % H2, 50 % CH4 by Le Chatelier 1/(0.5/4 + 0.5/5)
-# = 4.44 % (measured 4.3 to 4.5 %: C. Cohe et al., 2009; W. Zhu et al., 2019, from memory); and the
-# gas of an NMC 18650: 1/(0.308/4 + 0.13/12.5 + 0.068/5 + 0.082/2.7) = 7.6 %.
+# Pure gases: NFPA 497. Mixtures, by hand: half H2, half CH4, 1/(0.5/4 + 0.5/5) = 4.44 %; the gas
+# of an NMC 18650, 1/(0.308/4 + 0.13/12.5 + 0.068/5 + 0.082/2.7) = 7.61 %.
 @pytest.mark.parametrize(
     ("parts", "limit"),
     [
@@ -195,6 +196,36 @@ def test_lfl_of_known_mixtures(parts, limit) -> None:
     box.step(1.0, **{name: x * air * limit / (1.0 - limit) for name, x in parts.items()})
     assert box.now.lfl == pytest.approx(100.0, rel=2e-3)  # of the digits above
     assert lfl_fraction(0, box.gas) == pytest.approx(0.01 * box.now.lfl)
+
+
+def test_lfl_of_a_pouchs_gas_is_near_the_one_measured() -> None:
+    vent = load_runaway_params("nmc_pouch").vent
+    assert vent is not None
+    box = Box(CLOSED)
+    box.step(
+        1.0,
+        **{
+            s.name: 0.063 / 0.937 * box.now.n * x
+            for s, x in zip(Species, vent.gas_at(1.0) / vent.gas_at(1.0).sum(), strict=True)
+        },
+    )
+    # V. Somandepalli et al., SAE Int. J. Alt. Power. 3 (2014) 98, doi:10.4271/2014-01-1857: 6.3 %
+    # for a cell at 100 % with nearly this gas (from memory, to confirm); the rule errs by some 5 %
+    assert box.now.lfl == pytest.approx(100.0, rel=0.05)
+
+
+def test_subsonic_relief_in_long_steps_ends_where_short_ones_do() -> None:
+    ends = []
+    for step_s in (0.5, 0.05, 0.0005):
+        box = Box(replace(DISC, relief_m2=2e-5))
+        box.step(0.0, 0.5 * box.before_J)
+        for _ in range(round(0.5 / step_s)):
+            box.step(step_s)
+        ends.append(box.now.P)
+        assert box.now.P >= P0
+    errors = [abs(end - ends[2]) / ends[2] for end in ends[:2]]
+    assert errors[0] < 0.02  # one step for all of it
+    assert errors[1] < 0.3 * errors[0]  # and less in shorter ones: first order
 
 
 def burning(**moles: float) -> Box:
@@ -219,9 +250,9 @@ def test_a_lean_mixture_burns_out_and_frees_its_heating_value() -> None:
     box = burning(H2=0.06)
     assert box.now.H2 == 0.0
     assert box.now.H2O == pytest.approx(0.06, rel=1e-12)
-    assert box.gas.flows[FLOWS.index("burnt_J"), 0] == pytest.approx(0.06 * BURN_J[Species.H2])
+    assert box.gas.flows[0, FLOWS.index("burnt_J")] == pytest.approx(0.06 * BURN_J[Species.H2])
     # above 25 degC: 241.8 kJ/mol heats the gas at constant volume, less R T0/2 a mole
-    C = float(box.gas.mol[:, 0] @ CV)
+    C = float(box.gas.mol[0] @ CV)
     before = (P0 * 0.012 / (R * T0_K) + 0.06) * R * T0_K
     after = box.now.n * R * T0_K
     energy = 0.06 * 241.8e3 + after - before
@@ -237,6 +268,16 @@ def test_stoichiometric_hydrogen_burns_to_the_known_temperature_and_pressure() -
     start = P0 + 2.0 * 0.209 * P0
     assert 8.0 < box.now.P / start < 10.5
     assert box.now.O2 == pytest.approx(0.0, abs=1e-15)
+
+
+def test_a_flame_is_faster_than_the_vent_and_leaves_its_mark() -> None:
+    box = Box(replace(DISC, ignition_K=873.0, relief_m2=2e-2))
+    moles = 0.3 * P0 * 0.012 / (R * T0_K)
+    box.step(0.1, sparks=True, H2=moles)
+    assert box.now.P < 1.1 * P0
+    assert float(box.gas.surge_Pa[0]) > 6.0 * P0  # deflagration of 23 % H2: some 7 bar
+    box.step(0.1)
+    assert float(box.gas.surge_Pa[0]) > 6.0 * P0
 
 
 def test_nothing_lights_without_sparks_in_a_lean_mixture_or_switched_off() -> None:
@@ -273,7 +314,7 @@ def test_balances_close_over_a_long_day_of_everything() -> None:
     for _ in range(20_000):
         vents = rng.random(3) < 0.02
         box.gas.in_J[:] = vents * rng.uniform(0.0, 5e3, 3)
-        box.gas.in_mol[FIRST_FUEL:] = vents * rng.uniform(0.0, 0.05, (13 - FIRST_FUEL, 3))
+        box.gas.in_mol[:, FIRST_FUEL:] = vents[:, None] * rng.uniform(0.0, 0.05, (3, 9))
         box.gas.sparks[:] = vents
         assert gas_stage(float(rng.choice([1e-3, 0.1, 1.0])), box.numbers, P0, T0_K, box.gas) == OK
     assert (box.gas.flows > 0.0).all()  # every flow took part
