@@ -6,8 +6,10 @@ import numpy as np
 
 from cell_models.contract import LANES
 from packs.arrays import Arena, CellArrays, GroupArrays, RackArrays, SiteArrays, Wire
+from packs.cooling import cooling_arrays, declare_cooling
 from packs.flows import FLOWS
 from packs.groups import N_RACK_SUMS, N_SUMS
+from packs.heat_links import declare_network, network_arrays
 from packs.ladder import NO_RAILS, OPPOSITE_ENDS, SAME_END, declare_ladders, ladder_arrays
 from packs.network import N_BUS, N_LOSSES
 from packs.spec import PackSpec, WiringSpec
@@ -66,6 +68,8 @@ def declare_plant(schema: Schema, topology: Topology, spec: PackSpec, buffer_siz
         schema.scratch("of_site", name, size)
     has_rails = spec.wiring.rail is not None
     declare_ladders(schema, *((*slots, *groups) if has_rails else (0, 0)))
+    declare_network(schema, topology, spec)
+    declare_cooling(schema, spec.thermal, start_K)
     for name, size in (
         ("first_group", topology.n_racks + 1), ("first_block", topology.n_racks + 1),
         ("fuse_closed", topology.n_racks), ("switch_closed", topology.n_racks),
@@ -148,7 +152,8 @@ def arena(state: State, parts: tuple[CellArrays, GroupArrays, RackArrays, SiteAr
     """Return the arena of a plant's arrays."""
     at: list[int] = []
     int_at: list[int] = []
-    near, everything = parts[-1].near, (*parts, ladder_arrays(state))
+    near = parts[-1].near
+    everything = (*parts, *network_arrays(state), cooling_arrays(state), ladder_arrays(state))
     for array in (array for part in everything for array in part if array is not near):
         is_float = array.dtype == np.float64
         home = state.float_arena if is_float else state.int_arena

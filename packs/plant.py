@@ -16,6 +16,7 @@ from cell_models.jit import bound
 from packs import network, pcs
 from packs.cell_guards import CellGuards, declare_guards
 from packs.compiled import compiled_way
+from packs.cooling import fill_cooling
 from packs.currents import bus_stage, reduce_stage, spread_stage
 from packs.external_heat import (
     declare_external_heat,
@@ -24,6 +25,7 @@ from packs.external_heat import (
     prepare_heat_stage,
 )
 from packs.flows import book_stage
+from packs.heat_links import fill_network
 from packs.lumping import draw_cells
 from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.notice import Notice
@@ -82,7 +84,7 @@ class Plant:
         self.notices: list[Notice] = []
         self._now = 0
         self.wire = wire_of(spec.wiring, topology)
-        self.paths = heat_paths(spec.thermal, topology.lump.parallel)
+        self.paths = heat_paths(spec.thermal, topology.lump.parallel, topology.cells_per_group)
         self.spare = np.flatnonzero(topology.cell_used == 0.0)
         self.refresh_ticks = round(spec.table_refresh_s * 1000.0)
         self._parts_for = (0.0, 1)
@@ -110,6 +112,8 @@ class Plant:
         parts = arrays(self.topology, state, 1.0 / self.model.heat_capacity_J_per_K)
         self.cell_arrays, self.group_arrays, self.rack_arrays, self.site_arrays = parts
         self.arena = arena(state, parts)
+        fill_network(self.spec, self.topology, state)
+        fill_cooling(self.spec.thermal, state)
         wire, last = self.wire, self.arena
         self.settings = asked = settings_of(
             self.spec, self.switch_view, over, self.network.bleed, self.control.insulation_ohm

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cell_models.runaway_params import RunawayParams
+from packs.heat_spec import BarrierSpec, CoolingSpec, HousingSpec, RadiationSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +197,12 @@ class ThermalSpec:
     coolant_flow_kg_per_s, coolant_J_per_kg_K : float
         Of one rack.
     coolant_inlet_K : float or None
+    barriers : tuple of BarrierSpec
+        In place of `neighbour_W_per_K` where they are.
+    busbar_W_per_K : float
+        From one group to the next in series, through busbar and tabs of all its cells.
+    radiation, housing, cooling : RadiationSpec, HousingSpec, CoolingSpec or None
+        None where there is none.
     """
 
     neighbour_W_per_K: float
@@ -206,6 +213,11 @@ class ThermalSpec:
     coolant_flow_kg_per_s: float
     coolant_J_per_kg_K: float
     coolant_inlet_K: float | None
+    barriers: tuple[BarrierSpec, ...] = ()
+    busbar_W_per_K: float = 0.0
+    radiation: RadiationSpec | None = None
+    housing: HousingSpec | None = None
+    cooling: CoolingSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,8 @@
 """Heat: cells, the cold plate under each group, the coolant along its way, the air around.
 
+Here neighbours are all alike; where they are not, `packs.heat_network` takes over. Devices that
+move coolant and air (`packs.cooling`) come first in every step.
+
 One node per cell and one per group's piece of cold plate, explicit Euler, every exchange booked
 once with both signs: heat is conserved exactly. The coolant has no mass: it warms along the groups
 of its rack by ``q = W (1 - exp(-UA/W)) (T_plate - T_coolant)`` with ``W = flow * c``, which is
@@ -16,33 +19,28 @@ import numpy as np
 from cell_models.compensated import two_sum
 from cell_models.jit import inlined, kernel
 from packs.arrays import open_cells, open_groups, open_racks, open_site
+from packs.cooling import (
+    ambient_conductance,
+    coolant_effect,
+    fan_W_per_K,
+    move_cooling,
+    open_cooling,
+)
 from packs.groups import WIDTH
+from packs.heat_links import needs_network, open_network
+from packs.heat_network import STABILITY, advance_network
 from packs.spec import ThermalSpec
 from packs.topology import Topology
 
 _U = np.uint64
-STABILITY = 0.25
-"""Largest step times conductance over heat capacity: explicit Euler oscillates beyond 1/2. At a
-quarter one step errs by at most 2.9 % of the temperature difference (Gershgorin bound)."""
-
-
-@kernel
-def coolant_effect(flow_W_per_K: float, conductance_W_per_K: float) -> float:
-    """Give heat per kelvin between a plate piece and the entering coolant [W/K].
-
-    References
-    ----------
-    Incropera, Fundamentals of Heat and Mass Transfer, 6th ed., eq. 8.41b (constant wall).
-    """
-    if flow_W_per_K <= 0.0:
-        return 0.0
-    return flow_W_per_K * (1.0 - math.exp(-conductance_W_per_K / flow_W_per_K))
 
 
 def stable_parts(topology: Topology, spec: ThermalSpec, cell_J_per_K: float, step_s: float) -> int:
     """Return into how many equal parts a step is cut so that explicit Euler stays stable."""
+    if needs_network(spec, topology):
+        return 1
     paths = heat_paths(spec, topology.lump.parallel)
-    cell = 2.0 * (paths.beside + paths.behind) + spec.ambient_W_per_K + spec.plate_W_per_K
+    cell = 2.0 * (paths.beside + paths.behind) + paths.ambient + paths.fan + spec.plate_W_per_K
     plate = topology.cells_per_group * spec.plate_W_per_K + spec.coolant_W_per_K
     rate = max(cell / cell_J_per_K, plate / spec.plate_J_per_K)
     return max(1, math.ceil(rate * step_s / STABILITY))
@@ -51,7 +49,10 @@ def stable_parts(topology: Topology, spec: ThermalSpec, cell_J_per_K: float, ste
 class HeatPaths(NamedTuple):
     """Numbers of the heat paths that never change [W/K], [J/K].
 
-    `beside` leads to the neighbours in the next columns, `behind` to those in the next rows.
+    `beside` leads to the neighbours in the next columns, `behind` to those in the next rows; `fan`
+    is what one at full duty adds to `ambient`, `flow` the nominal one of a rack with its heat
+    capacity. Of networks only: `busbar` of one cell to the same place in the next group; `shell`
+    of one cell to the housing, which has `house_air` and `house_J_per_K`.
     """
 
     beside: float
@@ -60,15 +61,23 @@ class HeatPaths(NamedTuple):
     plate: float
     coolant: float
     plate_J_per_K: float
+    fan: float
+    flow: float
+    busbar: float
+    shell: float
+    house_air: float
+    house_J_per_K: float
 
 
-def heat_paths(spec: ThermalSpec, parallel: int = 1) -> HeatPaths:
+def heat_paths(spec: ThermalSpec, parallel: int = 1, in_group: int = 1) -> HeatPaths:
     """Return the numbers that kernels need of a description.
 
     A lumped cell stands for `parallel` cells one behind the other: it touches those beside it with
     as many, and is as many pitches from the middle of the one behind it. So a slope of temperature
-    along the module carries the heat that it carries in full detail.
+    along the module carries the heat that it carries in full detail. `in_group` simulated cells
+    share the busbar.
     """
+    house = spec.housing
     return HeatPaths(
         beside=spec.neighbour_W_per_K * parallel,
         behind=spec.neighbour_W_per_K / parallel,
@@ -76,11 +85,17 @@ def heat_paths(spec: ThermalSpec, parallel: int = 1) -> HeatPaths:
         plate=spec.plate_W_per_K,
         coolant=spec.coolant_W_per_K,
         plate_J_per_K=spec.plate_J_per_K,
+        fan=fan_W_per_K(spec),
+        flow=spec.coolant_flow_kg_per_s * spec.coolant_J_per_kg_K,
+        busbar=spec.busbar_W_per_K / in_group,
+        shell=0.0 if house is None else house.cell_W_per_K,
+        house_air=0.0 if house is None else house.ambient_W_per_K,
+        house_J_per_K=1.0 if house is None else house.J_per_K,
     )
 
 
 @inlined
-def heat_of_cells(block, wire, paths, ambient_K, cells, groups, near, air_W):
+def heat_of_cells(block, wire, paths, ambient_K, air_W_per_K, cells, groups, near, air_W):
     """Write the heat that flows into the cells of 32 groups, and into their plates.
 
     Both sides of an exchange compute ``G (T_a - T_b)`` from the same temperatures, so what one
@@ -88,6 +103,8 @@ def heat_of_cells(block, wire, paths, ambient_K, cells, groups, near, air_W):
 
     Parameters
     ----------
+    air_W_per_K : float
+        Of one cell to the air.
     near : uint32 (4 * n_cell_slots,)
     air_W : float64 (32,), added to
     """
@@ -99,7 +116,7 @@ def heat_of_cells(block, wire, paths, ambient_K, cells, groups, near, air_W):
         for lane in range(WIDTH):
             c, k = first + lane, g + lane
             t = cells.temperature_K[c]
-            to_air = paths.ambient * groups.used[k] * (t - ambient_K)
+            to_air = air_W_per_K * groups.used[k] * (t - ambient_K)
             to_plate = paths.plate * groups.used[k] * (t - groups.plate_K[k])
             beside = (t_near[near[c]] - t) + (t_near[near[slots + c]] - t)
             behind = (t_near[near[_U(2) * slots + c]] - t) + (t_near[near[_U(3) * slots + c]] - t)
@@ -129,18 +146,32 @@ def warm_plates(rack, dt, inlet_K, paths, groups, racks, group_slot):
 
 
 @inlined
-def advance_heat(parts, h, inlet_K, ambient_K, wire, paths, cells, groups, racks, site):
+def advance_heat(
+    parts, h, inlet_K, ambient_K, wire, paths, cells, groups, racks, site, links, nodes, cool
+):
     """Move all temperatures by one step of `h` seconds, cut into `parts`.
 
     Written: temperatures of cells, plates and outlets; `site.heat_J`, the energy to the coolant and
-    to the air during the step.
+    to the air during the step; and what `packs.cooling` and `packs.heat_network` say.
     """
+    air_W_per_K = paths.ambient
+    if len(cool.level) > 0:
+        inlet_K = move_cooling(h, inlet_K, paths.flow, cool, racks)
+        air_W_per_K = ambient_conductance(paths.ambient, paths.fan, cool)
+    if len(nodes.node_K) > 0:
+        advance_network(
+            h, inlet_K, ambient_K, air_W_per_K, wire, paths, cells, groups, racks, site, links,
+            nodes,
+        )  # fmt: skip
+        return
     dt = h / parts
     site.heat_J[:] = 0.0
     for _ in range(parts):
         site.air_W[:] = 0.0
         for block in range(wire.n_blocks):
-            heat_of_cells(block, wire, paths, ambient_K, cells, groups, site.near, site.air_W)
+            heat_of_cells(
+                block, wire, paths, ambient_K, air_W_per_K, cells, groups, site.near, site.air_W
+            )
         for rack in range(len(racks.flow_W_per_K)):
             to_coolant = warm_plates(rack, dt, inlet_K, paths, groups, racks, site.group_slot)
             site.heat_J[0] += dt * to_coolant
@@ -153,9 +184,10 @@ def advance_heat(parts, h, inlet_K, ambient_K, wire, paths, cells, groups, racks
 @kernel
 def heat_stage(parts, h, inlet_K, ambient_K, wire, paths, arena):
     """Move all temperatures by one step, as a stage of its own (`advance_heat`)."""
+    links, nodes = open_network(arena)
     advance_heat(
         parts, h, inlet_K, ambient_K, wire, paths, open_cells(arena), open_groups(arena),
-        open_racks(arena), open_site(arena),
+        open_racks(arena), open_site(arena), links, nodes, open_cooling(arena),
     )  # fmt: skip
 
 

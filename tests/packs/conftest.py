@@ -13,7 +13,9 @@ import pytest
 from cell_models.ecm_model import EcmModel
 from cell_models.ecm_params import EcmParams, load_ecm_params
 from packs import network
+from packs.cooling import fill_cooling
 from packs.currents import bus_stage, prepare_wiring, reduce_stage, spread_stage
+from packs.heat_links import fill_network
 from packs.ladder import open_ladder
 from packs.lumping import lay_out, lumped_spec
 from packs.memory import arena, arrays, declare_plant, wire_of
@@ -128,7 +130,7 @@ def make_plant(
 
 def make_arrays(
     size: SizeSpec, *, joint_ohm: float = 0.0, link_ohm: float = 0.0,
-    rail: RailSpec | None = None, columns: int = 3,
+    rail: RailSpec | None = None, columns: int = 3, thermal: ThermalSpec = SPEC.thermal,
 ) -> Any:  # fmt: skip
     """Return the arrays of a plant without one: closed switches, and neither cells nor wires yet.
 
@@ -139,14 +141,17 @@ def make_arrays(
     """
     top = build_topology(size, replace(SPEC.layout, columns=columns))
     wiring = replace(SPEC.wiring, joint_ohm=joint_ohm, link_ohm=link_ohm, rail=rail)
+    spec = replace(SPEC, wiring=wiring, thermal=thermal)
     schema = Schema()
-    declare_plant(schema, top, replace(SPEC, wiring=wiring), 1)
+    declare_plant(schema, top, spec, 1)
     declare_overlay(schema, top, 0)
     state = schema.build()
     parts = arrays(top, state, 1.0)
     cells, groups, racks, site = parts
     cells.is_broken[:] = 1.0 - top.cell_used
     racks.fuse_closed[:] = racks.switch_closed[:] = 1
+    fill_network(spec, top, state)
+    fill_cooling(thermal, state)
     return SimpleNamespace(
         top=top, wire=wire_of(wiring, top), cells=cells, groups=groups, racks=racks, site=site,
         arena=arena(state, parts), state=state, over=state.view("overlay"),
