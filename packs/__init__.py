@@ -14,7 +14,10 @@ currents     all currents of the site in one step; prepare: what they follow fro
 switchgear   contactors that weld, precharge, fuses that melt, insulation
 cell_guards  fuses and interrupt devices of single cells
 pcs          the power conversion system: losses, limits, ramps
-thermal      the heat network and the coolant; external_heat: heaters and ovens
+thermal      heat where neighbours are alike, and the coolant; external_heat: heaters and ovens
+heat_network heat where they are not, at any step; heat_links: what leads where; barriers: sheets
+             and lines of sight; heat_spec: both, and cooling devices, as plain numbers
+cooling      pump, fan, valve, chiller and heater, which follow the BMS's duties
 runaway      cells that react, short and lose matter; runaway_cells: bound to a plant
 absorption   what cells throw out, handed to those in line of sight and to the gas
 venting      what leaves the cells; gas: what fills a module; enclosure: its housing, its arrays

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from packs.heat_spec import BarrierSpec
 from packs.spec import ThermalSpec
 from packs.topology import Topology
 
@@ -24,8 +26,6 @@ MATERIALS = {
 Fundamentals of Heat and Mass Transfer, 6th ed., table A.4. Aerogel blankets have 0.015 to 0.035,
 mica sheets 0.71, evacuated panels 0.003, as studies of propagation take them; silicone foam and
 ceramic fibre paper assumed. All grow with temperature: state `conductivity` where that matters."""
-BETWEEN = ("cells", "groups", "columns")
-"""Where a barrier may be."""
 STEFAN_BOLTZMANN = 5.670374419e-8
 """[W/m2/K4], CODATA 2018."""
 
@@ -84,6 +84,17 @@ def crossed_by(between: str, topology: Topology) -> NDArray[np.bool_]:
     return np.ones(len(a), dtype=bool)
 
 
+def barrier_of(topology: Topology, barriers: Sequence[BarrierSpec]) -> NDArray[np.int64]:
+    """Return the number of the barrier between every pair of neighbours, -1 for none, (n_edges,).
+
+    Of several in one place the last counts.
+    """
+    which = np.full(len(topology.edge_a), -1, dtype=np.int64)
+    for k, barrier in enumerate(barriers):
+        which[crossed_by(barrier.between, topology)] = k
+    return which
+
+
 def edge_paths(topology: Topology, thermal: ThermalSpec, pitch_m: float) -> tuple[Floats, Floats]:
     """Return how every pair of neighbours exchanges heat.
 
@@ -105,8 +116,8 @@ def edge_paths(topology: Topology, thermal: ThermalSpec, pitch_m: float) -> tupl
     seen = thermal.radiation
     if seen is not None:
         sight[:] = sight_W_per_K4(seen.emissivity, seen.diameter_m, seen.height_m, pitch_m)
-    for barrier in thermal.barriers:
-        at = crossed_by(barrier.between, topology)
-        conductance[at] = barrier.W_per_K
-        sight[at] = 0.0
+    which = barrier_of(topology, thermal.barriers)
+    for k, barrier in enumerate(thermal.barriers):
+        conductance[which == k] = barrier.W_per_K
+    sight[which >= 0] = 0.0
     return conductance, sight

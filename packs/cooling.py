@@ -1,9 +1,9 @@
 """Pump, fan, valve, chiller and heater: they follow the BMS's duties, each with a lag of its own.
 
-One loop serves all racks. Its coolant has no mass: what leaves the racks is mixed, and the valve
-lets a part of it round again, in place of what a reservoir or radiator feeds at the scenario's
-inlet temperature; then chiller and heater work on it. Without any of a device what it moves is as
-the scenario says: full flow, no part round again, still air.
+One loop serves all racks. Its coolant has no mass: what leaves the racks in one step is mixed, and
+the valve lets a part of it in again in the next, in place of what a reservoir or radiator feeds at
+the scenario's inlet temperature; then chiller and heater work on it. Without a device what it moves
+is as the scenario says: full flow, no part round again, still air.
 """
 
 from __future__ import annotations
@@ -51,16 +51,17 @@ class CoolingArrays(NamedTuple):
 
 def declare_cooling(schema: Schema, thermal: ThermalSpec, start_K: float) -> None:
     """Declare what the devices remember, if any is fitted."""
-    n = 0 if thermal.cooling is None else len(DEVICES)
+    cooling = thermal.cooling
+    n = 0 if cooling is None else len(DEVICES)
     schema.scratch("of_cooling", "sheet", n * (OUTLET_K + 1))
-    if n == 0:
+    if cooling is None:
         return
     schema.add("cooling", "duty", (n,))
     schema.add("cooling", "level", (n,))
     schema.add("cooling", "energy_J", (N_ENERGIES,), unit="J")
     schema.add("cooling", "energy_low_J", (N_ENERGIES,), unit="J")
     schema.add("cooling", "inlet_K", unit="K", initial=start_K)
-    schema.add("cooling", "flow_share", initial=0.0 if thermal.cooling.pump else 1.0)
+    schema.add("cooling", "flow_share", initial=1.0 if cooling.pump is None else 0.0)
 
 
 def cooling_arrays(state: State) -> CoolingArrays:

@@ -218,7 +218,7 @@ def solve_change(stiffness, wire, paths, near, used, links, nodes):
     rest, search, product = nodes.flow_W, nodes.search_K, nodes.product_W
     mass, change, lanes = nodes.mass_W_per_K, nodes.change_K, nodes.lanes
     least = mass[0]
-    for k in range(len(mass)):
+    for k in range(_U(len(mass))):
         change[k] = 0.0
         least = min(least, mass[k])
     left = precondition(rest, links.total, mass, search, lanes)
@@ -230,18 +230,18 @@ def solve_change(stiffness, wire, paths, near, used, links, nodes):
         conduct_nodes(
             wire, paths, near, used, links, search, nodes.into_plate_W, nodes.into_house_W, product
         )
-        for k in range(len(mass)):
+        for k in range(_U(len(mass))):
             product[k] = mass[k] * search[k] - product[k]
         along = left / dot(search, product, lanes)
-        for k in range(len(mass)):
+        for k in range(_U(len(mass))):
             change[k] += along * search[k]
             rest[k] -= along * product[k]
         before = left
         left = precondition(rest, links.total, mass, product, lanes)
         turn = left / before
-        for k in range(len(mass)):
+        for k in range(_U(len(mass))):
             search[k] = product[k] + turn * search[k]
-    for k in range(len(mass)):
+    for k in range(_U(len(mass))):
         nodes.node_K[k] += change[k]
     return count
 

@@ -83,8 +83,13 @@ def _thermal(thermal: ThermalSpec, n: int, p: int) -> ThermalSpec:
     All plates of a lumped rack have one temperature, for which `packs.thermal.coolant_effect` of
     the summed conductance is exact, whatever their number.
     """
+    cooling = thermal.cooling
+    if cooling is not None and cooling.fan is not None:
+        fan = replace(cooling.fan, full_W_per_K=cooling.fan.full_W_per_K * (n * p))
+        cooling = replace(cooling, fan=fan)
     return replace(
         thermal,
+        cooling=cooling,
         ambient_W_per_K=thermal.ambient_W_per_K * (n * p),
         plate_W_per_K=thermal.plate_W_per_K * (n * p),
         plate_J_per_K=thermal.plate_J_per_K * n,

@@ -14,6 +14,7 @@ import numpy as np
 from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH, CellModel
 from cell_models.jit import bound
 from packs import network, pcs
+from packs.arrays import Floats
 from packs.cell_guards import CellGuards, declare_guards
 from packs.compiled import compiled_way
 from packs.cooling import fill_cooling
@@ -104,6 +105,7 @@ class Plant:
         self.network = state.view("network")
         self.heat = state.view("thermal")
         self.flows = state.view("flows")
+        self.cooling = state.view("cooling")
         self.control = state.view("plant")
         self.overlay = over = state.view("overlay")
         self.pcs_view = state.view("pcs")
@@ -330,6 +332,12 @@ class Plant:
         return 1.15 * groups * self.cell_voltage_max_V
 
     cell_voltage_max_V = 4.2
+
+    @property
+    def inlet_K(self) -> Floats:
+        """What the coolant enters the racks with, float64 (1,)."""
+        has_devices = self.spec.thermal.cooling is not None
+        return self.cooling.inlet_K if has_devices else self.control.inlet_K
 
     def prepare(self) -> None:
         """Write what follows from switches, overlay and balancing: paths, bleeds, coolant."""

@@ -202,6 +202,7 @@ class Sensors:
         self._flow = state.view("sensed").coolant_flow_kg_per_s
         self._flow_fraction = state.view("overlay").coolant_fraction
         self._nominal_flow = flow_kg_per_s
+        self._flow_share = getattr(state.view("cooling"), "flow_share", None)
         flow = self.slices["coolant_flow_kg_per_s"]
         self._has_flow = flow.stop > flow.start
         self._bleed = state.view("network").bleed  # by slot
@@ -218,6 +219,8 @@ class Sensors:
         """
         if self._has_flow:
             np.multiply(self._flow_fraction, self._nominal_flow, out=self._flow)
+            if self._flow_share is not None:  # of the pump
+                self._flow *= self._flow_share
         np.take(floats, places, out=self.gathered, mode="clip")
         if self._series > 1:
             self.truth[self.slices["group_voltage_V"]] /= self._series

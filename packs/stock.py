@@ -54,7 +54,7 @@ def take_stock(
     stored_J, used : float64 (n_cell_slots,)
         Of every cell; 0 in spare lanes, else 1.
     cell_J_per_K, temperature_K : float64 (n_cell_slots,)
-    plate_J_per_K, plate_K : float64 (n_group_slots,)
+    plate_J_per_K, plate_K : float64 (n_group_slots,), or more with housings behind
         Heat capacities are 0 in spare lanes.
     reference_K : float
         Where the heat stored counts from.

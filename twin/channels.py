@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from controllers.ports import BmsState, EmsMode
+from packs.cooling import CHILLER, DEVICES, TAKEN_J, USED_J
 from packs.overlay import CONTACTORS
 from packs.spec import EVERY_CELL
 from twin.control import CHARGE, DISCHARGE, SITE
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from twin.engine import Engine
 
 
-def axes(topology: Topology, sensors: Sensors) -> dict[str, Axis]:
+def axes(topology: Topology, sensors: Sensors, *, housed: bool = False) -> dict[str, Axis]:
     """Return the index axes of a run file, with the place of every entry (from 0).
 
     Where cells are lumped there is one per group, and groups of a lumped rack are all alike: so
@@ -67,7 +68,8 @@ def axes(topology: Topology, sensors: Sensors) -> dict[str, Axis]:
         found.append(
             Axis(name="temperature", size=len(at), coordinates=places(at), long_name="thermistor")
         )
-    if any(sensors.slices[kind].stop > sensors.slices[kind].start for kind in OF_MODULES):
+    sensed = any(sensors.slices[kind].stop > sensors.slices[kind].start for kind in OF_MODULES)
+    if sensed or housed:
         module = np.arange(topology.n_modules)
         coordinates = {
             "rack": topology.module_rack,
@@ -86,6 +88,7 @@ def channels(engine: Engine) -> list[RecordedChannel]:
     """Return every recorded channel of an engine."""
     return [
         *_truth(engine),
+        *_cooling(engine),
         *_measured(engine),
         *_controllers(engine),
         *_surroundings(engine),
@@ -179,6 +182,30 @@ def _runaway(engine: Engine, cell: Any) -> list[RecordedChannel]:
         ),
         _channel("truth/cell_ejected_kg", view.ejected_kg, "cell", "kg", "matter that left", cell),
     ]  # fmt: skip
+
+
+def _cooling(engine: Engine) -> list[RecordedChannel]:
+    """Return what cooling devices do, and the temperatures of housings, where there are any."""
+    plant, found = engine.plant, []
+    thermal, view = plant.spec.thermal, plant.cooling
+    for k, name in enumerate(DEVICES if thermal.cooling is not None else ()):
+        if getattr(thermal.cooling, name) is None:
+            continue
+        text = "position, 0-1, after its response"
+        found.append(_channel(f"truth/{name}_level", view.level[k : k + 1], text=text))
+        used_J, text = view.energy_J[USED_J + k :][:1], "electric energy that it took"
+        found.append(_channel(f"truth/{name}_used_J", used_J, None, "J", text, dtype="f8"))
+        if k >= CHILLER:
+            heat_J = view.energy_J[TAKEN_J + k - CHILLER :][:1]
+            text = "heat taken from the coolant" if k == CHILLER else "heat given to the coolant"
+            found.append(_channel(f"truth/{name}_heat_J", heat_J, None, "J", text, dtype="f8"))
+    if thermal.cooling is not None:
+        text = "coolant entering the racks"
+        found.append(_channel("truth/coolant_inlet_K", view.inlet_K, None, "K", text))
+    if thermal.housing is not None:
+        text = "housing of the module"
+        found.append(_channel("truth/housing_K", plant.heat.house_K, "module", "K", text))
+    return found
 
 
 MEASURED = {

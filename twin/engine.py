@@ -239,6 +239,8 @@ class Engine:
         plant.topology.add_up(bms.bleed, plant.network.bleed)
         plant.control.setpoint_W[0] = ems.power_W[0]
         plant.control.running[0] = ems.mode[0] in RUNNING
+        if plant.spec.thermal.cooling is not None:
+            plant.cooling.duty[:] = bms.duty
 
     def record(self, tick: int) -> None:
         """Strike the balance and write a row."""
@@ -377,7 +379,7 @@ def _places_of_truth(plant: Plant, sensors: Sensors, state: State) -> NDArray[np
     """Return where in the state's buffer each sensor's true value sits, and the air's behind."""
     net, heat, control, sensed = plant.network, plant.heat, plant.control, state.view("sensed")
     top = plant.topology
-    inlet = np.repeat(state.places(control.inlet_K), plant.topology.n_racks)
+    inlet = np.repeat(state.places(plant.inlet_K), top.n_racks)
     places = {
         "group_voltage_V": state.places(net.group_voltage_V)[top.group_home],
         "temperature_K": state.places(plant.cells.temperature_K)[

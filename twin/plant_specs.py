@@ -12,11 +12,11 @@ from packs.spec import (
     RailSpec,
     SizeSpec,
     SpreadSpec,
-    ThermalSpec,
     WiringSpec,
 )
 from twin.scenarios.scenario import Scenario
 from twin.scenarios.sections import Rail
+from twin.thermal_specs import thermal_spec
 
 HEALTHY_INSULATION_OHM = 5e6
 """Each rack to ground, no leak: ten times what a 400 V pack must have (500 ohm/V; assumed)."""
@@ -32,8 +32,7 @@ def _rail_spec(rail: Rail | None) -> RailSpec | None:
 
 def pack_spec(scenario: Scenario) -> PackSpec:
     """Return the description of the plant."""
-    site, cell, wiring, thermal = scenario.site, scenario.cell, scenario.wiring, scenario.thermal
-    inlet = thermal.coolant.inlet_temperature
+    site, cell, wiring = scenario.site, scenario.cell, scenario.wiring
     return PackSpec(
         size=SizeSpec(
             modules=(site.modules_per_rack,) * site.racks,
@@ -69,16 +68,7 @@ def pack_spec(scenario: Scenario) -> PackSpec:
         if cell.cid is None
         else CidSpec(overcharge=cell.cid.overcharge, temperature_K=cell.cid.temperature),
         layout=LayoutSpec(columns=scenario.layout.columns, pitch_m=scenario.layout.pitch),
-        thermal=ThermalSpec(
-            neighbour_W_per_K=thermal.neighbour_conductance,
-            ambient_W_per_K=thermal.ambient_conductance,
-            plate_W_per_K=thermal.plate.cell_conductance,
-            plate_J_per_K=thermal.plate.heat_capacity,
-            coolant_W_per_K=thermal.plate.coolant_conductance,
-            coolant_flow_kg_per_s=thermal.coolant.flow,
-            coolant_J_per_kg_K=thermal.coolant.specific_heat,
-            coolant_inlet_K=None if inlet == "ambient" else float(inlet),
-        ),
+        thermal=thermal_spec(scenario.thermal),
         initial_soc=cell.initial_soc,
         initial_temperature_K=cell.initial_temperature,
         table_refresh_s=cell.table_refresh,

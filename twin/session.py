@@ -85,7 +85,11 @@ def attach_file(
             "ems_reasons": {str(k): v for k, v in engine.ems_port.reasons.items()},
             **more,
         },
-        axes=axes(engine.plant.topology, engine.sensors),
+        axes=axes(
+            engine.plant.topology,
+            engine.sensors,
+            housed=engine.plant.spec.thermal.housing is not None,
+        ),
         channels=[channel.spec for channel in recorded],
         force=force,
         block_rows=block_rows,

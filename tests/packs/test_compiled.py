@@ -8,6 +8,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from packs.heat_spec import (
+    BarrierSpec,
+    ChillerSpec,
+    CoolingSpec,
+    DeviceSpec,
+    FanSpec,
+    HeaterSpec,
+    HousingSpec,
+    RadiationSpec,
+)
 from packs.pcs import ReferencePcs
 from packs.spec import CellFuseSpec, CidSpec, RailSpec
 
@@ -103,6 +113,40 @@ def test_cells_that_open_do_so_in_the_same_step_with_the_same_bits(plant) -> Non
     assert codes.count("cell_fuse_blown") >= 3
     assert codes.count("cid_opened_overcharge") >= 3
     assert codes.count("cid_opened_temperature") >= 3
+
+
+HEAT = {
+    "barriers": {"barriers": (BarrierSpec(between="groups", W_per_K=0.01, name="sheet"),)},
+    "tight, bright and housed": {
+        "neighbour_W_per_K": 300.0,
+        "busbar_W_per_K": 5.0,
+        "radiation": RadiationSpec(emissivity=0.8, diameter_m=0.021, height_m=0.07),
+        "housing": HousingSpec(J_per_K=900.0, cell_W_per_K=0.1, ambient_W_per_K=0.5),
+    },
+    "cooling": {
+        "cooling": CoolingSpec(
+            pump=DeviceSpec(response_s=3.0, power_W=20.0),
+            fan=FanSpec(response_s=2.0, power_W=9.0, full_W_per_K=0.1),
+            valve=DeviceSpec(response_s=1.0, power_W=1.0),
+            chiller=ChillerSpec(response_s=5.0, power_W=99.0, performance=3.0, outlet_K=283.15),
+            heater=HeaterSpec(response_s=1.0, power_W=50.0, efficiency=0.9, outlet_K=313.15),
+        )
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("thermal", HEAT.values(), ids=HEAT)
+def test_heat_paths_and_cooling_are_the_stages_bit_for_bit(plant, thermal) -> None:
+    size = {"size__modules": (3, 2), "size__groups_per_module": 7, "size__cells_per_group": 3}
+    heat = {f"thermal__{name}": value for name, value in thermal.items()}
+    compiled, staged = plant(**size, **SPREAD, **heat), plant(**size, **SPREAD, **heat)
+    staged.compiled = None
+    for each in (compiled, staged):
+        if "cooling" in thermal:
+            each.cooling.duty[:] = (0.8, 0.4, 0.5, 0.3, 0.6)
+        drive(each, 60)
+    for name, mine in compiled.state.snapshot().items():
+        np.testing.assert_array_equal(mine, staged.state.snapshot()[name], err_msg=name)
 
 
 def test_plug_ins_that_change_ours_go_stage_by_stage(plant, pcs_spec) -> None:

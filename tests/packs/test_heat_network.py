@@ -1,4 +1,4 @@
-"""Heat where neighbours are unlike: exact solutions, conservation, any step, radiation, housings."""
+"""Heat where neighbours are unlike: exact solutions, any step, radiation, housings."""
 
 from __future__ import annotations
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from packs.cooling import DEVICES
 from twin.cli.screen import duration
+from twin.pages.barrier_drawing import barrier_lines
 from twin.runfiles.layout import counted
 from twin.scenarios.lumping import in_words, lump_of
 
@@ -57,6 +59,7 @@ def pack_facts(engine: Engine, scenario: Scenario) -> dict[str, Any]:
         },
         "charge_Ah": charge_Ah,
         "energy_Wh": charge_Ah * nominal_V * in_series,
+        "barriers": barrier_lines(engine),
         "neighbours": {int(n): int(k) for n, k in zip(count, cells, strict=True)},
         "sensors": {kind: at.stop - at.start for kind, at in engine.sensors.slices.items()},
         "thermistor_cells": engine.sensors.temperature_cell.tolist(),
@@ -95,13 +98,7 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
             f"{100 * spread.initial_soc:g} points"
         ),
     )
-    several = (
-        f"{counted(k, 'cell')} {'has' if k == 1 else 'have'} {n}"
-        for n, k in found["neighbours"].items()
-    )
-    conductance = f"{scenario.thermal.neighbour_conductance:g} W/K each"
-    yield "neighbours", ", ".join(several) + f"; {conductance}"
-    yield "heat paths", _heat_paths(scenario)
+    yield from _heat_rows(found, scenario)
     yield "wiring", _wiring(scenario.wiring)
     if scenario.wiring.cell_fuse or scenario.cell.cid or scenario.cell.runaway:
         yield "in each cell", _devices(scenario)
@@ -123,6 +120,22 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
         ),
     )
     yield "faults", "; ".join(_fault(fault) for fault in scenario.faults) or "none"
+
+
+def _heat_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """Yield the lines on neighbours, barriers, heat paths and cooling devices."""
+    several = (
+        f"{counted(k, 'cell')} {'has' if k == 1 else 'have'} {n}"
+        for n, k in found["neighbours"].items()
+    )
+    conductance = f"{scenario.thermal.neighbour_conductance:g} W/K each"
+    if scenario.thermal.barriers:
+        conductance += " but across barriers"
+    yield "neighbours", ", ".join(several) + f"; {conductance}"
+    yield from found["barriers"].items()
+    yield "heat paths", _heat_paths(scenario)
+    if scenario.thermal.cooling is not None:
+        yield "cooling", _cooling(scenario.thermal.cooling)
 
 
 def _resolution(found: dict[str, Any], scenario: Scenario) -> str:
@@ -177,12 +190,35 @@ def _heat_paths(scenario: Scenario) -> str:
     thermal = scenario.thermal
     inlet = thermal.coolant.inlet_temperature
     entry = "ambient temperature" if inlet == "ambient" else f"{float(inlet) - 273.15:.4g} °C"
+    more = ""
+    if thermal.busbar_conductance:
+        more += f"; busbar {thermal.busbar_conductance:g} W/K from group to group"
+    if thermal.radiation is not None:
+        more += f"; radiation between cells, emissivity {thermal.radiation.emissivity:g}"
+    if thermal.housing is not None:
+        housing = thermal.housing
+        more += (
+            f"; housing of a module {housing.heat_capacity:g} J/K, {housing.cell_conductance:g} "
+            f"W/K to a cell, {housing.ambient_conductance:g} W/K to air"
+        )
     return (
         f"cell to plate {thermal.plate.cell_conductance:g} W/K, plate to coolant "
         f"{thermal.plate.coolant_conductance:g} W/K per group, cell to air "
         f"{thermal.ambient_conductance:g} W/K; coolant {thermal.coolant.flow:g} kg/s per rack, "
-        f"from module to module, entering at {entry}"
+        f"from module to module, entering at {entry}{more}"
     )
+
+
+def _cooling(cooling: Any) -> str:
+    """Return which devices follow the BMS's duties."""
+    fitted = []
+    for name in DEVICES:
+        device = getattr(cooling, name)
+        if device is not None:
+            heat_W = getattr(device, "heat_power", None)
+            what = f"{device.power:g} W electric" if heat_W is None else f"{heat_W:g} W of heat"
+            fitted.append(f"{name} {what}, responds in {duration(device.response)}")
+    return "; ".join(fitted) or "none"
 
 
 def _fault(fault: Any) -> str:

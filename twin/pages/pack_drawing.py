@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twin.pages import plots
-from twin.pages.plots import BLUE, GREEN, INK, MUTED, PURPLE, SKY
+from twin.pages.barrier_drawing import barrier_segments
+from twin.pages.plots import BLUE, GREEN, INK, MUTED, PURPLE, SKY, VERMILION
 
 if TYPE_CHECKING:
     from twin.pages.plots import Axes, Figure
@@ -154,6 +155,8 @@ def _draw_module(axes: Axes, engine: Any, cells: Any, inch_per_mm: float) -> Non
             linewidths=0.8, zorder=2,
         )  # fmt: skip
     plots.segments(axes, ends[same], colors=INK, linewidths=2.4, zorder=2.2)
+    sheets = 1e3 * barrier_segments(engine, 0.8 * spec.layout.pitch_m)
+    plots.segments(axes, sheets, colors=VERMILION, linewidths=2.6, zorder=2.3)
     _number(axes, topology, cells, x, y, pitch * inch_per_mm)
     _draw_series(axes, topology, cells, x, y, pitch)
     sensors = [c for c in engine.sensors.temperature_cell if topology.cell_module[c] == 0]
@@ -248,7 +251,14 @@ def _draw_legend(axes: Axes, engine: Any) -> None:
         ("thermistor (T)", {"marker": "D", "mfc": PURPLE, "mec": "white", "ms": 7}),
         ("coolant, along the groups", {"color": BLUE, "lw": 2.4}),
     )
-    for text, look in entries:
+    barriers = tuple(
+        (
+            f"barrier between {barrier.between}, {barrier.W_per_K:.3g} W/K",
+            {"color": VERMILION, "lw": 2.6},
+        )
+        for barrier in spec.thermal.barriers
+    )
+    for text, look in (*entries, *barriers):
         axes.plot([], [], **({"ls": ""} if "marker" in look else {}), **look, label=text)
     axes.legend(loc="upper left", fontsize=9.5, labelspacing=0.75, bbox_to_anchor=(0.0, 1.0))
 

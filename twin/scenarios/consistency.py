@@ -12,6 +12,7 @@ from twin.scenarios.fault_consistency import fault_inconsistencies
 from twin.scenarios.lumping import lumping
 from twin.scenarios.parts import Inconsistency, KeyPath, Parts, is_multiple, is_whole, show
 from twin.scenarios.sections import Sensors
+from twin.scenarios.thermal_consistency import thermal_inconsistencies
 
 # A lithium-ion group never exceeds this at its terminals (assumed; the highest of the common
 # chemistries), so a PCS that needs more than all groups together give can never run.
@@ -36,7 +37,7 @@ def inconsistencies(parts: Parts) -> list[Inconsistency]:
     checks: tuple[Callable[[Parts], Iterator[Inconsistency]], ...] = (
         _clock, _periods, _delays, _sensor_delays, _scan, _thermistors, _bms_period, _spread,
         _unequal_racks, _fuses, _cid, _layout, _pcs_voltage, _demand, fault_inconsistencies,
-        _lumping,
+        _lumping, thermal_inconsistencies,
     )  # fmt: skip
     return [found for check in checks for found in check(parts)]
 

@@ -54,6 +54,8 @@ AREA = Dimension("area", "0.58 m^2", "m^2")
 VOLUME = Dimension("volume", "12 L", "m^3")
 MASS = Dimension("mass", "1800 kg", "kg")
 SPECIFIC_HEAT = Dimension("specific heat", "3400 J/kg/K", "J/kg/K")
+CONDUCTIVITY = Dimension("thermal conductivity", "0.02 W/m/K", "W/m/K")
+HEAT_TRANSFER = Dimension("heat transfer coefficient", "300 W/m^2/K", "W/m^2/K")
 MELTING_INTEGRAL = Dimension("melting integral", "20000 A^2*s", "A^2*s")
 CAPACITY = Dimension("capacity", "5 Ah", "A*s")
 RATE = Dimension("rate", "100 percent/s", "1/s")
@@ -62,7 +64,7 @@ FRACTION = Dimension("fraction", "85 percent", "")
 DIMENSIONS = (
     DURATION, VOLTAGE, CURRENT, RESISTANCE, POWER, ENERGY, TEMPERATURE, TEMPERATURE_DIFFERENCE,
     HEAT_CAPACITY, CONDUCTANCE, MASS_FLOW, CAPACITANCE, LENGTH, AREA, VOLUME, MASS,
-    SPECIFIC_HEAT, MELTING_INTEGRAL, CAPACITY, RATE, FRACTION,
+    SPECIFIC_HEAT, CONDUCTIVITY, HEAT_TRANSFER, MELTING_INTEGRAL, CAPACITY, RATE, FRACTION,
 )  # fmt: skip
 
 # unit: (dimension, multiply by, divide by). Two factors so that "30 ms" is exactly 30 / 1000.
@@ -367,6 +369,8 @@ Kelvin = Annotated[float, Quantity(TEMPERATURE, _ABSOLUTE)]
 KelvinDifference = Annotated[float, Quantity(TEMPERATURE_DIFFERENCE, _NOT_NEGATIVE)]
 JoulesPerKelvin = Annotated[float, Quantity(HEAT_CAPACITY, _POSITIVE)]
 WattsPerKelvin = Annotated[float, Quantity(CONDUCTANCE, _NOT_NEGATIVE)]
+WattsPerMetreKelvin = Annotated[float, Quantity(CONDUCTIVITY, _POSITIVE)]
+WattsPerSquareMetreKelvin = Annotated[float, Quantity(HEAT_TRANSFER, _POSITIVE)]
 KilogramsPerSecond = Annotated[float, Quantity(MASS_FLOW, _NOT_NEGATIVE)]
 Farads = Annotated[float, Quantity(CAPACITANCE, _POSITIVE)]
 Metres = Annotated[float, Quantity(LENGTH, _POSITIVE)]

@@ -1,0 +1,90 @@
+"""Checks between a scenario's heat paths and its layout, resolution and coolant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from twin.scenarios.parts import Inconsistency, KeyPath, Parts
+
+SHEET = ("thickness", "area", "contact_conductance")
+"""What a barrier's conductance follows from, beside material or conductivity."""
+
+
+def thermal_inconsistencies(parts: Parts) -> Iterator[Inconsistency]:
+    """Yield every contradiction in and around `thermal`, as key path and text."""
+    thermal, site, layout, resolution = parts.get("thermal", "site", "layout", "resolution")
+    if thermal is None:
+        return
+    for index, barrier in enumerate(thermal.barriers):
+        path: KeyPath = ("thermal", "barriers", index)
+        yield from _shape(path, barrier)
+        if layout is not None and (barrier.thickness or 0.0) >= layout.pitch:
+            text = f"{1e3 * barrier.thickness:g} mm does not fit between cells that are "
+            yield (*path, "thickness"), f"{text}{1e3 * layout.pitch:g} mm apart (layout.pitch)"
+        if site is not None and layout is not None:
+            yield from _neighbours(path, barrier.between, site, layout)
+    yield from _radiation(thermal, layout)
+    yield from _cooling(thermal)
+    if resolution not in (None, "cell"):
+        for name in ("barriers", "busbar_conductance", "radiation", "housing"):
+            if getattr(thermal, name):
+                yield (
+                    ("thermal", name),
+                    f"lies between cells that are simulated as one with resolution: {resolution}; "
+                    "set resolution: cell",
+                )
+
+
+def _shape(path: KeyPath, barrier: Any) -> Iterator[Inconsistency]:
+    """A barrier has its conductance, or all that gives it."""
+    given = [name for name in (*SHEET, "material", "conductivity") if getattr(barrier, name)]
+    if barrier.conductance is not None:
+        if given:
+            yield path, f"conductance is given, so {', '.join(given)} would do nothing; remove them"
+        return
+    lacking = [name for name in SHEET if name not in given]
+    if lacking:
+        yield path, f"needs {', '.join(lacking)}; or give 'conductance' alone"
+    elif (barrier.material is None) == (barrier.conductivity is None):
+        yield path, "give exactly one of 'material' and 'conductivity'"
+
+
+def _neighbours(path: KeyPath, between: str, site: Any, layout: Any) -> Iterator[Inconsistency]:
+    """A barrier has something on both sides."""
+    count = {
+        "cells": ("cell", site.groups_per_module * site.cells_per_group),
+        "groups": ("group", site.groups_per_module),
+        "columns": ("column", layout.columns),
+    }
+    word, n = count[between]
+    if n == 1:
+        yield (*path, "between"), f"a module has one {word}: there is nothing between {between}"
+
+
+def _radiation(thermal: Any, layout: Any) -> Iterator[Inconsistency]:
+    seen = thermal.radiation
+    if seen is not None and layout is not None and seen.diameter > layout.pitch:
+        yield (
+            ("thermal", "radiation", "diameter"),
+            f"{1e3 * seen.diameter:g} mm is wider than the pitch of {1e3 * layout.pitch:g} mm",
+        )
+
+
+def _cooling(thermal: Any) -> Iterator[Inconsistency]:
+    cooling = thermal.cooling
+    if cooling is None:
+        return
+    fan = cooling.fan
+    if fan is not None and fan.cell_conductance < thermal.ambient_conductance:
+        yield (
+            ("thermal", "cooling", "fan", "cell_conductance"),
+            f"{fan.cell_conductance:g} W/K is less than in still air, "
+            f"{thermal.ambient_conductance:g} W/K (thermal.ambient_conductance)",
+        )
+    for name in ("pump", "valve", "chiller", "heater"):
+        if getattr(cooling, name) is not None and thermal.coolant.flow == 0.0:
+            yield (
+                ("thermal", "cooling", name),
+                "works on the coolant, of which there is none: thermal.coolant.flow is 0",
+            )
