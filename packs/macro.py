@@ -21,12 +21,10 @@ from cell_models.runaway import REACTING
 from packs import network
 from packs.arrays import open_cells, open_groups, open_racks, open_site
 from packs.cell_guards import guard_cells
-from packs.cooling import open_cooling
 from packs.currents import reduce_site, spread_site
 from packs.external_heat import give_heat, prepare_external_heat
 from packs.flows import book
 from packs.groups import WIDTH
-from packs.heat_links import open_network
 from packs.ladder import open_ladder
 from packs.network import solve_bus
 from packs.pcs import move_pcs
@@ -34,7 +32,7 @@ from packs.prepare import prepare
 from packs.runaway import NEWS as HAS_NEWS
 from packs.runaway import add_shorts, numbers_at, react_cells
 from packs.switchgear import NEVER_S, heat_fuses
-from packs.thermal import advance_heat
+from packs.thermal import advance_equipped, advance_heat
 
 TROUBLE, RANGE, CUT, BLOWN, MELTING, BROKEN, OPENED, NEWS, REACTS = (1 << k for k in range(9))
 """Why a call ended early: a demand that cannot be met (before the step); a table left or entered
@@ -210,7 +208,6 @@ def advance_many(
     n_blocks = wire.n_blocks * wire.p
     cells, groups = open_cells(arena), open_groups(arena)
     ladder, racks, site = open_ladder(arena), open_racks(arena), open_site(arena)
-    (links, nodes), cool = open_network(arena), open_cooling(arena)
     lanes = arena.floats[ecm.first_lane : ecm.first_lane + ecm.n_lanes]
     if runaway.fitted:
         add_shorts(runaway, cells, arena.floats, arena.ints)
@@ -235,10 +232,13 @@ def advance_many(
         )  # fmt: skip
         tick += length
         why |= ended(tick, h, status, around, racks, moving)
-        advance_heat(
-            parts, h, around.inlet_K[0], around.ambient_K[0], wire, paths, cells, groups, racks,
-            site, links, nodes, cool,
-        )  # fmt: skip
+        if paths.equipped:
+            advance_equipped(parts, h, around.inlet_K[0], around.ambient_K[0], wire, paths, arena)
+        else:
+            advance_heat(
+                parts, h, around.inlet_K[0], around.ambient_K[0], paths.ambient, wire, paths,
+                cells, groups, racks, site,
+            )  # fmt: skip
         give_heat(h, heat_given, cells, site, arena.floats)
         if runaway.fitted:
             why |= reacted(tick, h, runaway, cells, site, arena.floats, arena.ints)

@@ -26,7 +26,7 @@ from packs.external_heat import (
     prepare_heat_stage,
 )
 from packs.flows import book_stage
-from packs.heat_links import fill_network
+from packs.heat_links import fill_network, needs_network
 from packs.lumping import draw_cells
 from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.notice import Notice
@@ -85,7 +85,10 @@ class Plant:
         self.notices: list[Notice] = []
         self._now = 0
         self.wire = wire_of(spec.wiring, topology)
-        self.paths = heat_paths(spec.thermal, topology.lump.parallel, topology.cells_per_group)
+        self.paths = heat_paths(
+            spec.thermal, topology.lump.parallel, topology.cells_per_group,
+            linked=needs_network(spec.thermal, topology),
+        )  # fmt: skip
         self.spare = np.flatnonzero(topology.cell_used == 0.0)
         self.refresh_ticks = round(spec.table_refresh_s * 1000.0)
         self._parts_for = (0.0, 1)

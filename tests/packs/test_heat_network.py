@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from packs.barriers import barrier_W_per_K, sight_W_per_K4, view_factor
+from packs.heat_links import needs_network
 from packs.heat_spec import BarrierSpec, HousingSpec, RadiationSpec
 from packs.spec import SizeSpec
 from packs.thermal import heat_above, heat_paths, heat_stage
@@ -31,7 +32,10 @@ class Network:
         of = SizeSpec(modules=(modules,) * racks, groups_per_module=groups, cells_per_group=cells)
         self.spec = replace(pack_spec.thermal, **thermal)
         self.arrays = a = plant_arrays(of, columns=columns, thermal=self.spec)
-        self.top, self.paths = a.top, heat_paths(self.spec, in_group=cells)
+        self.top, self.paths = (
+            a.top,
+            heat_paths(self.spec, in_group=cells, linked=needs_network(self.spec, a.top)),
+        )
         a.cells.kelvin_per_J[:] = 1.0 / CELL_J_PER_K
         a.racks.flow_W_per_K[:] = self.paths.flow
         a.cells.temperature_K[:] = a.groups.plate_K[:] = T0_K
