@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cell_models.jit import kernel
-from packs.topology import Topology
+
+if TYPE_CHECKING:
+    from packs.topology import Topology
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -80,7 +80,7 @@ class Compiled:
         self._rest = (
             around, plant.wire, plant.settings, plant.paths, ecm, form["tables"], pcs.numbers,
             pcs.memory(plant.pcs_view), moving, plant.guards.numbers, plant.runaway.where,
-            plant.heat_given, plant.arena,
+            plant.runaway.gas.where, plant.heat_given, plant.arena,
         )  # fmt: skip
         self._call = bound(advance_many, 1, 0, 1, 1, *self._rest)
 

@@ -80,6 +80,10 @@ class GasArrays(NamedTuple):
         in a step, is faster than the vent. An upper bound; `pressure_Pa` is what stands after it.
     pressure_Pa, gas_ppm, lfl_percent : float64 (M,)
         Written: pressure [Pa]; what can burn, by volume [ppm]; the same by `lfl_fraction` [%].
+    relieved, lit : int64 (M,)
+        The relief vent has been open; the gas has burnt.
+    wall_J : float64 (M,), [J]
+        Written: what the walls took in this step.
     """
 
     mol: Floats
@@ -98,6 +102,9 @@ class GasArrays(NamedTuple):
     pressure_Pa: Floats
     gas_ppm: Floats
     lfl_percent: Floats
+    relieved: NDArray[np.int64]
+    lit: NDArray[np.int64]
+    wall_J: Floats
 
 
 def gas_numbers(spec: EnclosureSpec) -> GasNumbers:
@@ -125,8 +132,9 @@ def declare_gas(schema: Schema, modules: int) -> None:
     schema.add("gas", "in_J", (modules,), unit="J")
     schema.add("gas", "surge_Pa", (modules,), unit="Pa")
     schema.add("gas", "lfl_percent", (modules,), unit="%")
-    for name in ("is_open", "sparks"):
+    for name in ("is_open", "sparks", "relieved", "lit"):
         schema.add("gas", name, (modules,), integer=True)
+    schema.scratch("of_gas", "wall_J", modules)
 
 
 def gas_arrays(state: State) -> GasArrays:
@@ -136,5 +144,5 @@ def gas_arrays(state: State) -> GasArrays:
         own.mol, own.temperature_K, own.is_open, own.vented_mol, own.left_mol, own.air_mol,
         own.flows, own.flows_low, own.in_mol, own.in_J, own.sparks, own.wall_K,
         own.surge_Pa, sensed.module_pressure_Pa, sensed.module_gas_ppm,
-        own.lfl_percent,
+        own.lfl_percent, own.relieved, own.lit, state.view("of_gas").wall_J,
     )  # fmt: skip

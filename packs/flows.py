@@ -16,14 +16,21 @@ WIRING_FLOWS = (
 """What the wiring turns into heat: first the losses of `packs.network`, in their order."""
 FLOWS = (
     *WIRING_FLOWS, "pcs_dc_J", "pcs_ac_J", "pcs_loss_J", "coolant_J", "air_J", "heater_J",
-    "reaction_J", "ejected_J", "fuelled_J",
+    "reaction_J", "ejected_J", "fuelled_J", "caught_J", "vented_J", "latent_J", "solids_J",
+    "walls_J",
 )  # fmt: skip
 """Energy flows booked every step, in the order of `flows.total`: the last ones by the stages that
 have them. `fuelled_J` is what charging has made of the reactants since the start, booked when a
-cell becomes hot."""
-HEATER, REACTION, EJECTED, FUELLED = (
-    FLOWS.index(f"{name}_J") for name in ("heater", "reaction", "ejected", "fuelled")
-)
+cell becomes hot. Of `ejected_J`, `caught_J` stays on other cells; `vented_J` is what vented gas and
+vapour took from cells, `latent_J` its part that evaporated them; `solids_J` what fell on walls with
+ejected solids, `walls_J` what housings got of that and from the gas."""
+HEATER, REACTION, EJECTED, FUELLED, CAUGHT, VENTED_HEAT, LATENT, SOLIDS, WALLS = (
+    FLOWS.index(f"{name}_J")
+    for name in (
+        "heater", "reaction", "ejected", "fuelled", "caught", "vented", "latent", "solids",
+        "walls",
+    )
+)  # fmt: skip
 
 
 LEAST_CURRENT_A = 1e-3

@@ -36,6 +36,9 @@ O2, CO2, H2O = int(Species.O2), int(Species.CO2), int(Species.H2O)
 OK, BAD_INFLOW, NOT_FINITE = 0, 1, 2
 """Status of `gas_stage`: done; what flows in is negative or no number; so is the pressure then."""
 
+REST_K = 0.02
+"""Gas that differs from its walls by less is left alone: 7 Pa of the pressure."""
+
 EJECTA, INFLOW, AIR_IN, BURNT, OUTFLOW, WALL = range(6)
 """Columns of `packs.enclosure.FLOWS`."""
 
@@ -158,6 +161,7 @@ def burn(m, ignition_K, gas):
     gas.mol[m, O2] = 0.0 if part < 1.0 else max(0.0, gas.mol[m, O2] - wanted)
     _, C_new, _ = content(m, gas)
     gas.temperature_K[m] = (C * gas.temperature_K[m] + heat) / C_new
+    gas.lit[m] = 1
     book(BURNT, m, heat, gas)
 
 
@@ -167,6 +171,7 @@ def lose_to_walls(m, h, wall_W_per_K, gas):
     _, C, _ = content(m, gas)
     fall = (gas.temperature_K[m] - gas.wall_K[m]) * -math.expm1(-wall_W_per_K * h / C)
     gas.temperature_K[m] -= fall
+    gas.wall_J[m] = C * fall
     book(WALL, m, C * fall, gas)
 
 
@@ -192,6 +197,7 @@ def let_out(m, h, numbers, outside_Pa, gas):
     floor = outside_Pa if gas.is_open[m] != 0 else numbers.relief_Pa
     if floor >= P:
         return
+    gas.relieved[m] = 1
     gamma = 1.0 + n * R / C
     flow = outflow(P, outside_Pa, T, kg / n, gamma, numbers.opening_m2)
     fallen = 1.0 + 0.5 * (gamma - 1.0) * h * flow / kg
@@ -245,10 +251,10 @@ def is_wrong(m, gas):
 
 @kernel
 def is_at_rest(m, numbers, gas):
-    """Say whether a step would change nothing: no inflow, nothing open, as warm as the walls."""
+    """Say whether a step would change next to nothing."""
     T = gas.temperature_K[m]
     still = gas.in_J[m] == 0.0 and gas.sparks[m] == 0 and gas.is_open[m] == 0
-    if not still or gas.wall_K[m] != T or numbers.ignition_K <= T:
+    if not still or abs(gas.wall_K[m] - T) > REST_K or numbers.ignition_K <= T:
         return False
     for s in range(N_SPECIES):
         if gas.in_mol[m, s] != 0.0:
@@ -276,6 +282,7 @@ def gas_stage(h, numbers, outside_Pa, outside_K, gas):
         `OK`, or why it stopped: then modules from the first wrong one on are as before.
     """
     for m in range(len(gas.in_J)):
+        gas.wall_J[m] = 0.0
         if is_at_rest(m, numbers, gas):
             continue
         if is_wrong(m, gas):

@@ -26,6 +26,7 @@ from packs.external_heat import give_heat, prepare_external_heat
 from packs.flows import book
 from packs.groups import WIDTH
 from packs.ladder import open_ladder
+from packs.module_gas import vent_modules
 from packs.network import solve_bus
 from packs.pcs import move_pcs
 from packs.prepare import prepare
@@ -166,9 +167,14 @@ def guarded(end, h, ecm, guards, lanes, cells, floats, moving):
 
 
 @kernel
-def reacted(end, h, runaway, cells, site, floats, ints):
-    """Let hot cells react (`RunawayCells.react`); return why the call must end, or 0."""
+def reacted(end, h, runaway, housed, ambient_K, cells, site, floats, ints):
+    """Let hot cells react (`RunawayCells.react`), and gas move on (`ModuleGas.vent`).
+
+    Returns why the call must end, or 0.
+    """
     status = react_cells(end, h, runaway, cells, site, floats, ints)
+    if housed.fitted:
+        status |= vent_modules(h, status, ambient_K, housed, cells, site, floats, ints)
     if status == OK:
         return 0
     is_long = h * 1000.0 > numbers_at(runaway, floats, ints).alert_ticks + 0.5
@@ -178,7 +184,7 @@ def reacted(end, h, runaway, cells, site, floats, ints):
 @kernel
 def advance_many(
     count, tick, length, parts, around, wire, settings, paths, ecm, tables, numbers, memory, moving,
-    guards, runaway, heat_given, arena,
+    guards, runaway, housed, heat_given, arena,
 ):  # fmt: skip
     """Do up to `count` steps of `length` ticks from `tick`.
 
@@ -193,7 +199,7 @@ def advance_many(
     numbers, memory : PcsNumbers, PcsMemory
     moving : Moving
     guards : GuardNumbers
-    runaway : Fitted
+    runaway, housed : Fitted, Housed
     heat_given : ExternalHeat
     arena : Arena
 
@@ -241,7 +247,9 @@ def advance_many(
             )  # fmt: skip
         give_heat(h, heat_given, cells, site, arena.floats)
         if runaway.fitted:
-            why |= reacted(tick, h, runaway, cells, site, arena.floats, arena.ints)
+            why |= reacted(
+                tick, h, runaway, housed, around.ambient_K[0], cells, site, arena.floats, arena.ints
+            )
         if guards.fitted:
             why |= guarded(tick, h, ecm, guards, lanes, cells, arena.floats, moving)
         book(

@@ -339,13 +339,11 @@ class Plant:
     @property
     def inlet_K(self) -> Floats:
         """What the coolant enters the racks with, float64 (1,)."""
-        has_devices = self.spec.thermal.cooling is not None
-        return self.cooling.inlet_K if has_devices else self.control.inlet_K
+        return self.control.inlet_K if self.spec.thermal.cooling is None else self.cooling.inlet_K
 
     def prepare(self) -> None:
         """Write what follows from switches, overlay and balancing: paths, bleeds, coolant."""
-        if self.runaway.where.fitted:
-            self.runaway.join_shorts()
+        self.runaway.join_shorts()
         self._prepare(self.wire, self.settings, self.arena)
         self._prepare_heat(
             self.heat_given, self.paths.ambient, self.control.ambient_K[0], self.arena

@@ -45,8 +45,11 @@ from packs.flows import EJECTED, REACTION, add_to
 
 BEGUN, COLLAPSED, RAN, ERUPTED, SPENT, INERT, FAILED = 1, 2, 4, 8, 16, 32, 64
 """Bits of `phase`; spare lanes are inert. `FAILED` is only in `news`: a step was not finished."""
-NEWS = 32
-"""Status bit beside those of `cell_models.runaway`: something to be told of."""
+VENTED = 128
+"""Bit of `phase` of a cell whose can has opened (`packs.module_gas`)."""
+NEWS, AWAKE = 32, 64
+"""Status bits beside those of `cell_models.runaway`: something to be told of; a cell is hot, or
+has erupted."""
 RAN_K_PER_S, RAN_K = 1.0, 573.15
 """The definition of a runaway; either moves the critical oven by 0.3 K against the other."""
 ERUPTED_K_PER_S = 20.0
@@ -111,6 +114,7 @@ class RunawayNumbers(NamedTuple):
     ejected_kg_at: int
     out_J_at: int
     out_kg_at: int
+    progress_at: int
     phase_at: int
     news_at: int
     scratch_at: int
@@ -132,6 +136,7 @@ class RunawayArrays(NamedTuple):
     fuel_J : float64 (n,), what it held when it erupted
     reaction_J, ejected_J, ejected_kg : float64 (n,), released, and what has left, so far
     out_J, out_kg : float64 (n,), what leaves in this step
+    progress : float64 (n,), how far its reactions have come, 0 to 1
     phase, news : int64 (n,)
     scratch : float64 (2 * n_slots + 3,)
     rows, marks, curve_K, curve_log10
@@ -148,6 +153,7 @@ class RunawayArrays(NamedTuple):
     ejected_kg: Floats
     out_J: Floats
     out_kg: Floats
+    progress: Floats
     phase: Ints
     news: Ints
     scratch: Floats
@@ -157,7 +163,7 @@ class RunawayArrays(NamedTuple):
     curve_log10: Floats
 
 
-N_FLOATS, N_INTS = 6, 25
+N_FLOATS, N_INTS = 6, 26
 """Of `RunawayNumbers`: the first ones are floats."""
 
 
@@ -169,7 +175,7 @@ def numbers_at(where, f, i):
         f[a], f[a + 1], f[a + 2], f[a + 3], f[a + 4], f[a + 5], i[b], i[b + 1], i[b + 2], i[b + 3],
         i[b + 4], i[b + 5], i[b + 6], i[b + 7], i[b + 8], i[b + 9], i[b + 10], i[b + 11],
         i[b + 12], i[b + 13], i[b + 14], i[b + 15], i[b + 16], i[b + 17], i[b + 18], i[b + 19],
-        i[b + 20], i[b + 21], i[b + 22], i[b + 23], i[b + 24],
+        i[b + 20], i[b + 21], i[b + 22], i[b + 23], i[b + 24], i[b + 25],
     )  # fmt: skip
 
 
@@ -186,8 +192,8 @@ def open_runaway(m, n, f, i):
         part(f, m.extents_at, n * m.n_slots), part(f, m.energy_J_at, n * m.n_slots),
         part(f, m.capacity_at, n), part(f, m.share_at, n), part(f, m.fuel_J_at, n),
         part(f, m.reaction_J_at, n), part(f, m.ejected_J_at, n), part(f, m.ejected_kg_at, n),
-        part(f, m.out_J_at, n), part(f, m.out_kg_at, n), part(i, m.phase_at, n),
-        part(i, m.news_at, n), part(f, m.scratch_at, 2 * m.n_slots + 3),
+        part(f, m.out_J_at, n), part(f, m.out_kg_at, n), part(f, m.progress_at, n),
+        part(i, m.phase_at, n), part(i, m.news_at, n), part(f, m.scratch_at, 2 * m.n_slots + 3),
         part(f, m.rows_at, m.n_rows * N_ROWS).reshape(m.n_rows, N_ROWS),
         part(i, m.marks_at, m.n_rows * N_MARKS).reshape(m.n_rows, N_MARKS),
         part(f, m.curve_K_at, m.n_curve), part(f, m.curve_log10_at, m.n_curve),
@@ -268,6 +274,7 @@ def react_cell(c, h, numbers, cells, site, a):
         a.ejected_kg[c] += a.out_kg[c]
     cells.temperature_K[c] = T
     a.reaction_J[c] += released
+    a.progress[c] = max(a.progress[c], a.reaction_J[c] / max(a.reaction_J[c] + left, 1.0))
     a.out_J[c] = lost
     a.ejected_J[c] += lost
     add_to(site.total, site.low, REACTION, released)
@@ -325,7 +332,7 @@ def react_cells(end, h, where, cells, site, floats, ints):
     Returns
     -------
     int
-        `REACTING`, which also holds the short step, and `NEWS`: see `news`.
+        `REACTING`, which also holds the short step, `NEWS`: see `news`, and `AWAKE`.
     """
     numbers, n = numbers_at(where, floats, ints), len(cells.temperature_K)
     if count_hot(numbers.gate_K, cells.temperature_K) == 0 and ints[numbers.n_ran_at] == 0:
@@ -333,7 +340,7 @@ def react_cells(end, h, where, cells, site, floats, ints):
     a = open_runaway(numbers, n, floats, ints)
     a.out_J[:] = 0.0
     a.out_kg[:] = 0.0
-    status = OK
+    status = AWAKE
     for c in range(n):
         if (cells.temperature_K[c] < numbers.gate_K and not a.phase[c] & ERUPTED) or (
             a.phase[c] & INERT

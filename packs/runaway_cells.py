@@ -15,6 +15,7 @@ from cell_models.jit import bound
 from cell_models.runaway import SPENT_K, stored_of
 from cell_models.runaway_tables import KernelTables, amounts, kernel_tables
 from packs.flows import FUELLED, add_to
+from packs.module_gas import ModuleGas, declare_module_gas
 from packs.runaway import (
     BEGUN,
     COLLAPSED,
@@ -26,6 +27,7 @@ from packs.runaway import (
     RAN,
     RAN_K,
     SPENT,
+    VENTED,
     Fitted,
     RunawayNumbers,
     react_stage,
@@ -41,8 +43,10 @@ if TYPE_CHECKING:
 
 LEAST_SHARE = 0.01
 """Of its heat an erupting cell keeps at least this, whatever it kept before."""
-OF_CELLS = ("own_S", "reaction_J", "ejected_J", "ejected_kg", "out_J", "out_kg")
-UNITS = {"S": "S", "J": "J", "kg": "kg"}
+OF_CELLS = (
+    ("own_S", "S"), ("reaction_J", "J"), ("ejected_J", "J"), ("ejected_kg", "kg"), ("out_J", "J"),
+    ("out_kg", "kg"), ("progress", ""), ("soc", ""),
+)  # fmt: skip
 
 
 def tables_of(spec: PackSpec) -> KernelTables | None:
@@ -62,8 +66,8 @@ def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
     add("runaway", "kelvin_per_J", (n,), unit="K/J")
     add("runaway", "share", (n,), initial=1.0)
     add("runaway", "fuel_J", (n,), unit="J", initial=1.0)
-    for name in OF_CELLS:
-        add("runaway", name, (n,), unit=UNITS[name.rpartition("_")[2]])
+    for name, unit in OF_CELLS:
+        add("runaway", name, (n,), unit=unit)
     add("runaway", "since_s", (n,), unit="s", initial=math.nan)
     add("runaway", "phase", (n,), integer=True)
     add("runaway", "n_ran", integer=True)
@@ -77,6 +81,7 @@ def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
     schema.scratch("of_runaway", "marks", tables.marks.size, integer=True)
     schema.scratch("of_runaway", "limits", N_FLOATS)
     schema.scratch("of_runaway", "places", N_INTS, integer=True)
+    declare_module_gas(schema, spec, topology)
 
 
 class RunawayCells:
@@ -102,6 +107,7 @@ class RunawayCells:
             self._n_slots = len(self._tables.names)
             self._fill_constants(self._tables)
             self.where = self._place(spec, state, self._spec, self._tables)
+        self.gas = ModuleGas(spec, state, plant, self)
         self._act = bound(react_stage, 0, 0.0, self.where, plant.arena)
         self._join = bound(short_stage, self.where, plant.arena)
 
@@ -136,7 +142,8 @@ class RunawayCells:
             own_S_at=at(view.own_S), share_at=at(view.share), fuel_J_at=at(view.fuel_J),
             reaction_J_at=at(view.reaction_J), ejected_J_at=at(view.ejected_J),
             ejected_kg_at=at(view.ejected_kg), out_J_at=at(view.out_J), out_kg_at=at(view.out_kg),
-            phase_at=at(view.phase), news_at=at(beside.news), scratch_at=at(beside.scratch),
+            progress_at=at(view.progress), phase_at=at(view.phase), news_at=at(beside.news),
+            scratch_at=at(beside.scratch),
             rows_at=at(beside.rows), curve_K_at=at(beside.curve_K),
             curve_log10_at=at(beside.curve_log10), marks_at=at(beside.marks),
         )  # fmt: skip
@@ -149,6 +156,8 @@ class RunawayCells:
             used = np.repeat(self._plant.topology.cell_used, len(self._tables.names))
             extents, energy_J = amounts(self._tables, soc)
             self.view.extents[:], self.view.energy_J[:] = extents * used, energy_J * used
+            self.view.soc[:] = soc
+            self.gas.fill()
 
     def stored_J(self) -> float:
         """Return the chemical energy that the reactants of all cells could release [J]."""
@@ -159,11 +168,13 @@ class RunawayCells:
 
     def join_shorts(self) -> None:
         """Write the short of every cell: that of a fault and that of its own separator."""
-        self._join(self.where, self._plant.arena)
+        if self.where.fitted:
+            self._join(self.where, self._plant.arena)
 
     def react(self, end: int, step_s: float) -> int:
-        """Let hot cells react for the step that ends at a tick; return a status."""
-        return self._act(end, step_s, self.where, self._plant.arena)
+        """Let hot cells react and gas move on for the step that ends at a tick; return a status."""
+        status = self._act(end, step_s, self.where, self._plant.arena)
+        return status | self.gas.vent(step_s, status) if self.gas.where.fitted else status
 
     # --- what follows ---------------------------------------------------------------------------
 
@@ -185,12 +196,15 @@ class RunawayCells:
                 self._erupt(slot, stored_J[slot])
             if found & SPENT:
                 self._burn_out(slot)
+            if found & VENTED:
+                self._tell("can_opened", slot, math.nan)
             if found & FAILED:
                 cell = int(self._plant.topology.slot_cell[slot])
                 self._plant.tell("not_finite", "cell", cell, math.nan, 0.0)
             changed |= bool(found & (COLLAPSED | SPENT))
         if changed:
             self._plant.alert(end)
+        self.gas.tell()
 
     def _observe(self) -> tuple[np.ndarray, np.ndarray]:
         """Return charge and electrical energy [J] of every cell."""
@@ -217,6 +231,7 @@ class RunawayCells:
         at, before_J = self._at(slot), self._fuel_J(slot)[0]
         extents, energy_J = amounts(self._tables, np.array([soc]))
         self.view.extents[at], self.view.energy_J[at] = extents, energy_J
+        self.view.soc[slot] = soc
         flows = self._plant.flows
         add_to(flows.total, flows.low, FUELLED, self._fuel_J(slot)[0] - before_J)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cell_models.runaway_params import RunawayParams
+from packs.absorption import Absorption
+from packs.enclosure import EnclosureSpec
 from packs.heat_spec import BarrierSpec, CoolingSpec, HousingSpec, RadiationSpec
 
 
@@ -169,6 +171,14 @@ class RunawaySpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleSpec:
+    """The gas of a module: its housing, and where ejecta go; to the gas alone, if None."""
+
+    enclosure: EnclosureSpec
+    absorption: Absorption | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutSpec:
     """One module seen from above: groups along the columns, folding; cells across [m]."""
 
@@ -298,7 +308,7 @@ class PackSpec:
     """The plant: size, cells' start, wiring, layout, heat paths; racks that differ, if any.
 
     `cell_fuse` and `cid` are None where cells have no such device, `runaway` where they never
-    react.
+    react, `module` where nothing is known of the gas around them.
     """
 
     size: SizeSpec
@@ -308,6 +318,7 @@ class PackSpec:
     cell_fuse: CellFuseSpec | None = None
     cid: CidSpec | None = None
     runaway: RunawaySpec | None = None
+    module: ModuleSpec | None = None
     layout: LayoutSpec
     thermal: ThermalSpec
     initial_soc: float

@@ -1,4 +1,4 @@
-"""The stock taken of a plant, and the five balances struck on it: the ledger's arithmetic.
+"""The stock taken of a plant, and the six balances struck on it: the ledger's arithmetic.
 
 Stored terms come from states alone; flows come in as the compensated sums that the run has made.
 Every sum over cells or groups is compensated (TwoSum: Ogita, Rump and Oishi, SIAM J. Sci. Comput.
@@ -11,29 +11,48 @@ from __future__ import annotations
 from cell_models.compensated import two_sum
 from cell_models.contract import LANES
 from cell_models.jit import kernel
-from packs.flows import EJECTED, FLOWS, FUELLED, HEATER, REACTION, WIRING_FLOWS
+from packs.flows import (
+    CAUGHT,
+    EJECTED,
+    FLOWS,
+    FUELLED,
+    HEATER,
+    LATENT,
+    REACTION,
+    SOLIDS,
+    VENTED_HEAT,
+    WALLS,
+    WIRING_FLOWS,
+)
 from packs.thermal import heat_above
 
-STORED = ("stored_chemical_J", "stored_thermal_J", "stored_link_J", "stored_reaction_J")
+STORED = (
+    "stored_chemical_J", "stored_thermal_J", "stored_link_J", "stored_reaction_J", "stored_gas_J",
+)  # fmt: skip
+GAS = ("gas_ejecta_J", "gas_inflow_J", "gas_air_J", "gas_burnt_J", "gas_outflow_J", "gas_wall_J")
+"""Flows of the gas of all modules since the start, as in `packs.enclosure.FLOWS`."""
 SUMS = ("terminal_J", "heat_J", "dissipated_J", "quadrature_J", "refresh_J")
 """Running sums that every cell keeps."""
 
 TERMS = (
-    *STORED, *SUMS, *FLOWS,
+    *STORED, *SUMS, *FLOWS, *GAS,
     "throughput_J", "residual_cells_J", "residual_network_J", "residual_pcs_J",
-    "residual_thermal_J", "residual_reaction_J", "residual_J", "residual", "heat_mismatch",
+    "residual_thermal_J", "residual_reaction_J", "residual_gas_J", "residual_J", "residual",
+    "heat_mismatch",
     "charge_moved_As", "charge_residual_As", "charge_residual", "network_residual_A",
     "network_residual", "splitting_residual_V",
 )  # fmt: skip
 """What `strike_balance` writes, in this order; those without a unit are relative to the throughput,
-to which `residual` adds heat of reactions and heaters, or to the heat."""
+to which `residual` adds heat of reactions, heaters and flames, or to the heat."""
 
 WIRING = len(WIRING_FLOWS) + 1
 """So many of `FLOWS`, from the first, leave the cells' terminals: all up to the PCS, DC side."""
 AT_SUMS = len(STORED)
 AT_FLOWS = AT_SUMS + len(SUMS)
-AT_REST = AT_FLOWS + len(FLOWS)
+AT_GAS = AT_FLOWS + len(FLOWS)
+AT_REST = AT_GAS + len(GAS)
 """Where each part of `TERMS` begins."""
+BURNT = GAS.index("gas_burnt_J")
 SHORT, JOINT, BUSBAR, RAIL, DC, AC, LOSS, COOLANT, AIR = (
     FLOWS.index(f"{name}_J")
     for name in (
@@ -45,7 +64,7 @@ SHORT, JOINT, BUSBAR, RAIL, DC, AC, LOSS, COOLANT, AIR = (
 @kernel
 def take_stock(
     stored_J, used, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J,
-    reaction_J, stock,
+    reaction_J, gas_J, stock,
 ):  # fmt: skip
     """Write what cells, temperatures and DC link hold now, in the order of `STORED`.
 
@@ -62,7 +81,9 @@ def take_stock(
         In the capacitance of the DC link.
     reaction_J : float
         In the reactants of all cells.
-    stock : float64 (4 or more,), written
+    gas_J : float
+        Of the gas in all modules, from 0 K.
+    stock : float64 (5 or more,), written
     """
     high = low = 0.0
     for c in range(len(cell_J_per_K)):
@@ -72,6 +93,7 @@ def take_stock(
     stock[1] = warmth_J + heat_above(plate_J_per_K, plate_K, reference_K)
     stock[2] = link_J
     stock[3] = reaction_J
+    stock[4] = gas_J
 
 
 @kernel
@@ -101,23 +123,39 @@ def charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As):
 
 
 @kernel
+def gas_balance(gained_J, gas, flow):
+    """Give what the gas misses of its flows, and cells and gas of each other's [J].
+
+    Where modules have gas, ejecta that no cell caught and what vented gas paid are in the gas; else
+    all that is ejected is gone.
+    """
+    missed = gained_J - (gas[0] + gas[1] + gas[2] + gas[3] - gas[4] - gas[5])
+    taken = gas[0] + flow[LATENT] + flow[CAUGHT] + flow[SOLIDS]
+    if taken == 0.0 and flow[VENTED_HEAT] == 0.0:
+        return missed
+    return abs(missed) + abs(taken - flow[EJECTED] - flow[VENTED_HEAT])
+
+
+@kernel
 def strike_balance(
     stored_J, used, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J,
-    reaction_J, start, sums, total, low, throughput, p, start_As, charge_As, charge_low_As, out_As,
-    out_low_As, worst, values,
+    reaction_J, gas_J, start, sums, total, low, gas_flows, throughput, p, start_As, charge_As,
+    charge_low_As, out_As, out_low_As, worst, values,
 ):  # fmt: skip
     """Take stock, hold it against the flows, and write all `TERMS`.
 
     Parameters
     ----------
-    stored_J ... reaction_J
+    stored_J ... gas_J
         As in `take_stock`.
-    start : float64 (4,)
+    start : float64 (5,)
         The stock at the start of the run [J].
     sums : float64 (5,)
         In the order of `SUMS`, over all cells [J].
     total, low : float64 (len(FLOWS),)
         High and low part [J].
+    gas_flows : float64 (len(GAS),)
+        In the order of `GAS` [J].
     throughput : float64 (2,)
         Of the cells [J], [A s].
     p ... out_low_As
@@ -128,12 +166,13 @@ def strike_balance(
     """
     take_stock(
         stored_J, used, cell_J_per_K, temperature_K, plate_J_per_K, plate_K, reference_K, link_J,
-        reaction_J, values,
+        reaction_J, gas_J, values,
     )  # fmt: skip
     chemical_J, thermal_J = values[0] - start[0], values[1] - start[1]
     terminal_J, heat_J, dissipated_J = sums[0], sums[1], sums[2]
     values[AT_SUMS:AT_FLOWS] = sums
-    flow = values[AT_FLOWS:AT_REST]
+    values[AT_GAS:AT_REST] = gas_flows
+    flow = values[AT_FLOWS:AT_GAS]
     flow[:] = total + low
     wiring = wiring_low = 0.0
     for k in range(WIRING):
@@ -143,15 +182,17 @@ def strike_balance(
     converter = flow[DC] - flow[AC] - flow[LOSS]
     warmed = heat_J + flow[SHORT] + flow[JOINT] + flow[BUSBAR] + flow[RAIL]
     given = flow[HEATER] + flow[REACTION] - flow[EJECTED]
+    given += flow[CAUGHT] - flow[VENTED_HEAT] + flow[WALLS]
     thermal = thermal_J - (warmed + given - flow[COOLANT] - flow[AIR])
     reacted = reaction_J - start[3] + flow[REACTION] - flow[FUELLED]
-    residual = abs(cells) + abs(net) + abs(converter) + abs(thermal) + abs(reacted)
+    gas = gas_balance(gas_J - start[4], gas_flows, flow)
+    residual = abs(cells) + abs(net) + abs(converter) + abs(thermal) + abs(reacted) + abs(gas)
     moved, missed = charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As)
     rest = values[AT_REST:]
     rest[0] = throughput[0]
     rest[1], rest[2], rest[3], rest[4], rest[5] = cells, net, converter, thermal, reacted
-    flowed = throughput[0] + abs(flow[HEATER]) + abs(flow[REACTION])
-    rest[6], rest[7] = residual, residual / max(flowed, 1.0)
-    rest[8] = abs(heat_J - dissipated_J) / max(abs(dissipated_J), 1.0)
-    rest[9], rest[10], rest[11] = moved, missed, missed / max(throughput[1], 1.0)
-    rest[12], rest[13], rest[14] = worst[0], worst[1], worst[2]
+    flowed = throughput[0] + abs(flow[HEATER]) + abs(flow[REACTION]) + abs(gas_flows[BURNT])
+    rest[6], rest[7], rest[8] = gas, residual, residual / max(flowed, 1.0)
+    rest[9] = abs(heat_J - dissipated_J) / max(abs(dissipated_J), 1.0)
+    rest[10], rest[11], rest[12] = moved, missed, missed / max(throughput[1], 1.0)
+    rest[13], rest[14], rest[15] = worst[0], worst[1], worst[2]

@@ -131,12 +131,15 @@ class Topology:
     def group_name(self, group: int) -> str:
         """Return the name shown to people, counted from 1; of its rack where that is lumped."""
         module = int(self.group_module[group])
-        rack = int(self.group_rack[group])
         if self.lump.series > 1:
-            return f"rack {rack + 1}"
+            return f"rack {int(self.group_rack[group]) + 1}"
         in_module = group - module * self.groups_per_module
-        in_rack = module - int(self.rack_first_module[rack])
-        return f"rack {rack + 1}, module {in_rack + 1}, group {in_module + 1}"
+        return f"{self.module_name(module)}, group {in_module + 1}"
+
+    def module_name(self, module: int) -> str:
+        """Return the name shown to people, counted from 1."""
+        rack = int(self.module_rack[module])
+        return f"rack {rack + 1}, module {module - int(self.rack_first_module[rack]) + 1}"
 
 
 def build_topology(size: SizeSpec, layout: LayoutSpec) -> Topology:

@@ -30,6 +30,9 @@ from packs.state import Schema, State
 Floats = NDArray[np.float64]
 
 N2 = int(Species.N2)
+SOLID_J_PER_KG_K = 1000.0
+"""Specific heat of ejected electrodes and foils: graphite, oxide, copper and aluminium at 600 to
+1200 K are between 500 and 1800; assumed."""
 QUIET_PA = 7e4
 """That of the air at 3,000 m (ISO 2533:1975): a can in less is looked at in every step."""
 
@@ -80,6 +83,8 @@ class VentArrays(NamedTuple):
         The can has opened.
     taken_J, latent_J, lost_kg : float64
         What one step took from each cell: heat; how much of it evaporated solvent; gas and vapour.
+    solids_J : float64
+        What ejected solids took of its ejecta in this step to where they fall.
     """
 
     fill_mol: Floats
@@ -90,6 +95,7 @@ class VentArrays(NamedTuple):
     taken_J: Floats
     latent_J: Floats
     lost_kg: Floats
+    solids_J: Floats
 
 
 def vent_numbers(params: VentParams) -> VentNumbers:
@@ -138,7 +144,7 @@ def declare_vents(schema: Schema, n_slots: int, params: VentParams) -> None:
     schema.add("vents", "solvent_mol", (n_slots,), unit="mol", initial=params.solvent_mol)
     schema.add("vents", "spent", (n_slots,))
     schema.add("vents", "is_open", (n_slots,), integer=True)
-    for name in ("taken_J", "latent_J", "lost_kg"):
+    for name in ("taken_J", "latent_J", "lost_kg", "solids_J"):
         schema.scratch("of_vents", name, n_slots)
 
 
@@ -147,7 +153,7 @@ def vent_arrays(state: State) -> VentArrays:
     kept, step = state.view("vents"), state.view("of_vents")
     return VentArrays(
         kept.fill_mol, kept.gas_mol, kept.solvent_mol, kept.spent, kept.is_open, step.taken_J,
-        step.latent_J, step.lost_kg,
+        step.latent_J, step.lost_kg, step.solids_J,
     )  # fmt: skip
 
 
@@ -220,14 +226,35 @@ def boil(c, m, h, T, outside_Pa, heat_J_per_K, numbers, vents, gas):
 
 
 @kernel
+def solid_share(solid_kg, gas_J_per_K):
+    """Give the part of ejecta's heat that solids carry: by heat capacity, at one temperature."""
+    solid_J_per_K = SOLID_J_PER_KG_K * max(0.0, solid_kg)
+    whole = solid_J_per_K + gas_J_per_K
+    return solid_J_per_K / whole if whole > 0.0 else 1.0
+
+
+@kernel
 def vent_stage(
-    h, numbers, module, temperature_K, heat_J_per_K, progress, soc, ejected_J, to_gas_J, vents, gas
+    h,
+    numbers,
+    module,
+    temperature_K,
+    heat_J_per_K,
+    progress,
+    soc,
+    ejected_J,
+    ejected_kg,
+    to_gas_J,
+    vents,
+    gas,
 ):
     """Let the cells of a pack vent into their modules for one step.
 
-    Gas that leaves a cell brings its heat above 25 degC with it. The ejecta that stayed in the gas
-    (`to_gas_J`) pay for that first; what is missing is taken from the cell, and so is the heat of
-    evaporation. Then ``sum(taken_J) + sum(to_gas_J) = sum(latent_J) + sum(in_J)``.
+    Ejecta leave at one temperature, so solids and gas share their heat by heat capacity
+    (`solid_share`); solids fall on the walls with theirs. Gas that leaves a cell brings its heat
+    above 25 degC with it. The ejecta's share pays for that first; what is missing is taken from the
+    cell, and so is the heat of evaporation. Then
+    ``sum(taken_J) + sum(to_gas_J) = sum(latent_J) + sum(in_J) + sum(solids_J)``.
 
     Parameters
     ----------
@@ -242,8 +269,9 @@ def vent_stage(
         How far its reactions have come: heat released over heat that it can release, 0 to 1.
     soc : float64 (n,)
         State of charge when they began.
-    ejected_J, to_gas_J : float64 (n,)
-        As in `packs.absorption.throw_stage`. Where there are ejecta, sparks may light the gas.
+    ejected_J, ejected_kg, to_gas_J : float64 (n,)
+        As in `packs.absorption.throw_stage`; gas and vapour are part of the mass. Where
+        there are ejecta, sparks may light the gas.
     vents : VentArrays
         Written. A cell pays `taken_J`; its mass falls by `lost_kg`, which is part of the mass that
         it ejects: the heat that this mass had at the cell's temperature is in what it pays.
@@ -257,13 +285,13 @@ def vent_stage(
     """
     opened = 0
     for c in range(len(module)):
-        vents.taken_J[c] = vents.latent_J[c] = vents.lost_kg[c] = 0.0
+        vents.taken_J[c] = vents.latent_J[c] = vents.lost_kg[c] = vents.solids_J[c] = 0.0
         m, T = module[c], temperature_K[c]
         if m < 0:
             continue
-        gas.in_J[m] += to_gas_J[c]
         if ejected_J[c] > 0.0:
             gas.sparks[m] = 1
+            vents.solids_J[c] = to_gas_J[c]
         outside = gas.pressure_Pa[m]
         untouched = vents.is_open[c] == 0 and vents.gas_mol[c] == 0.0
         if untouched and progress[c] <= vents.spent[c] and numbers.quiet_K > T:
@@ -286,9 +314,12 @@ def vent_stage(
         latent, vapour_kg, vapour_J_per_K = boil(
             c, m, h, T, outside, heat_J_per_K[c], numbers, vents, gas
         )
+        share = solid_share(ejected_kg[c] - kg - vapour_kg, J_per_K + vapour_J_per_K)
+        vents.solids_J[c] = share * to_gas_J[c]
+        given = to_gas_J[c] - vents.solids_J[c]
         warm = max(0.0, (J_per_K + vapour_J_per_K) * (T - T0_K))
-        paid = max(0.0, warm - to_gas_J[c])
-        gas.in_J[m] += paid
+        paid = max(0.0, warm - given)
+        gas.in_J[m] += given + paid
         vents.latent_J[c] = latent
         vents.taken_J[c] = latent + paid
         vents.lost_kg[c] = kg + vapour_kg

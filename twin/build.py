@@ -22,6 +22,7 @@ from packs.state import Schema
 from packs.topology import Topology
 from twin.control import BmsPort, EmsPort, declare_commands
 from twin.converter import PcsPort
+from twin.enclosure_specs import module_spec
 from twin.engine import Clock, Engine
 from twin.faults import FaultInjector
 from twin.ledger import Ledger
@@ -125,6 +126,7 @@ class Parts:
         self.params: EcmParams = params
         if scenario.cell.runaway is not None:
             spec = replace(spec, runaway=runaway_spec(scenario.cell.runaway, params))
+            spec = replace(spec, module=module_spec(scenario.module, self.topology, params))
         self.pack = pack_map(scenario, params, self.topology.full, self.sensors)
         make_cells = factories["cell_models"]
         if lump != EVERY_CELL:

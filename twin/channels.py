@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cell_models.gases import N_SPECIES, Species
 from controllers.ports import BmsState, EmsMode
 from packs.cooling import CHILLER, DEVICES, TAKEN_J, USED_J
 from packs.overlay import CONTACTORS
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from twin.engine import Engine
 
 
-def axes(topology: Topology, sensors: Sensors, *, housed: bool = False) -> dict[str, Axis]:
+def axes(
+    topology: Topology, sensors: Sensors, *, housed: bool = False, gassed: bool = False
+) -> dict[str, Axis]:
     """Return the index axes of a run file, with the place of every entry (from 0).
 
     Where cells are lumped there is one per group, and groups of a lumped rack are all alike: so
@@ -69,13 +72,23 @@ def axes(topology: Topology, sensors: Sensors, *, housed: bool = False) -> dict[
             Axis(name="temperature", size=len(at), coordinates=places(at), long_name="thermistor")
         )
     sensed = any(sensors.slices[kind].stop > sensors.slices[kind].start for kind in OF_MODULES)
-    if sensed or housed:
+    if sensed or housed or gassed:
         module = np.arange(topology.n_modules)
         coordinates = {
             "rack": topology.module_rack,
             "place": module - topology.rack_first_module[topology.module_rack],
         }
         found.append(Axis(name="module", size=topology.n_modules, coordinates=coordinates))
+    if gassed:
+        each = np.arange(topology.n_modules * N_SPECIES)
+        found.append(
+            Axis(
+                name="species",
+                size=len(each),
+                coordinates={"module": each // N_SPECIES, "which": each % N_SPECIES},
+                long_name="species of each module: " + ", ".join(s.name for s in Species),
+            )
+        )
     return {axis.name: axis for axis in found}
 
 
@@ -154,6 +167,7 @@ def _truth(engine: Engine) -> list[RecordedChannel]:
             text="position of the contactors", dtype="u1", meanings=("open", "closed"),
         ),
         *_runaway(engine, cell),
+        *_gas(engine, cell),
     ]  # fmt: skip
 
 
@@ -181,6 +195,37 @@ def _runaway(engine: Engine, cell: Any) -> list[RecordedChannel]:
             cell,
         ),
         _channel("truth/cell_ejected_kg", view.ejected_kg, "cell", "kg", "matter that left", cell),
+    ]  # fmt: skip
+
+
+def _gas(engine: Engine, cell: Any) -> list[RecordedChannel]:
+    """Return what cells vent, and the gas of modules, where it is followed."""
+    plant = engine.plant
+    if not plant.runaway.gas.where.fitted:
+        return []
+    own, gas, cans = plant.runaway.gas.ejecta, plant.runaway.gas.view, plant.runaway.gas.vents
+    sensed = engine.state.view("sensed")
+    of_modules = (
+        ("pressure_Pa", sensed.module_pressure_Pa, "Pa", "absolute pressure of the gas"),
+        ("surge_Pa", gas.surge_Pa, "Pa", "highest so far before relief, an upper bound"),
+        ("gas_K", gas.temperature_K, "K", "temperature of the gas"),
+        ("gas_ppm", sensed.module_gas_ppm, "ppm", "what can burn, by volume"),
+        ("lfl_percent", gas.lfl_percent, "%", "the same over its lower flammability limit"),
+    )
+    return [
+        _channel("truth/cell_vented", cans.is_open, "cell", "1", "can open", cell, dtype="u1"),
+        _channel(
+            "truth/cell_vented_kg", own.vented_kg, "cell", "kg", "gas and vapour that left", cell
+        ),
+        _channel(
+            "truth/cell_caught_J", own.caught_J, "cell", "J", "heat of others' ejecta caught", cell
+        ),
+        *(
+            _channel(f"truth/module_{name}", source, "module", unit, text)
+            for name, source, unit, text in of_modules
+        ),
+        _channel("truth/module_vented_mol", gas.vented_mol, "species", "mol", "vented by cells"),
+        _channel("truth/module_left_mol", gas.left_mol, "species", "mol", "let out of the module"),
     ]  # fmt: skip
 
 

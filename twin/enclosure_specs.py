@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from cell_models.ecm_params import EcmParams
 from packs.absorption import Absorption, JetSpec, absorption, given_absorption
 from packs.enclosure import EnclosureSpec
+from packs.spec import ModuleSpec
 from packs.topology import Topology
-from twin.scenarios.enclosure_sections import Ejecta, Enclosure
+from twin.scenarios.enclosure_sections import Ejecta, Enclosure, Module
 
 
 def enclosure_spec(enclosure: Enclosure) -> EnclosureSpec:
@@ -19,6 +21,17 @@ def enclosure_spec(enclosure: Enclosure) -> EnclosureSpec:
         reseals=relief.kind == "valve",
         wall_W_per_K=enclosure.wall_conductance,
         ignition_K=None if combustion is None else combustion.ignition_temperature,
+    )
+
+
+def module_spec(module: Module | None, topology: Topology, cell: EcmParams) -> ModuleSpec | None:
+    """Return the gas of a module, or None where a scenario says nothing of it."""
+    if module is None or module.enclosure is None:
+        return None
+    ejecta = module.ejecta
+    return ModuleSpec(
+        enclosure=enclosure_spec(module.enclosure),
+        absorption=None if ejecta is None else absorption_of(ejecta, topology, cell.diameter_m),
     )
 
 

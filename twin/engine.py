@@ -23,7 +23,7 @@ from packs.state import State
 from twin.control import BmsPort, EmsPort
 from twin.faults import FaultInjector
 from twin.ledger import Ledger
-from twin.notices import NOTICE_PAUSE_TICKS, REPEATING, event_of
+from twin.notices import NOTICE_PAUSE_TICKS, REPEATING, event_of, place_of
 from twin.outage import OutageWatch
 from twin.runfiles.layout import Event
 from twin.runfiles.recorder import NullRecorder, Recorder
@@ -283,15 +283,15 @@ class Engine:
         for notice in self.plant.notices:
             tick = notice.tick
             if notice.code == "not_finite":
-                raise StepError(self._not_finite(tick, notice.component))
+                raise StepError(self._not_finite(tick, notice))
             if notice.code not in REPEATING or self._is_news(tick, notice):
                 self.emit(event_of(self.plant.topology, notice))
         self.plant.notices.clear()
 
-    def _not_finite(self, tick: int, cell: int) -> str:
+    def _not_finite(self, tick: int, notice: Notice) -> str:
         stage, name = "solve", "the network"
-        if cell >= 0:
-            stage, name = "advance", self.plant.topology.cell_name(cell)
+        if notice.component >= 0:
+            stage, name = "advance", place_of(self.plant.topology, notice)
         return (
             f"at {tick / 1000.0:g} s, stage {stage}: the state of {name} is no longer a finite "
             "number; the file keeps everything before it"
@@ -357,11 +357,7 @@ class Engine:
 
     def states(self) -> dict[str, State]:
         """Return the states by owner."""
-        return {
-            "plant": self.state,
-            "bms": self.bms_port.memory,
-            "ems": self.ems_port.memory,
-        }
+        return {"plant": self.state, "bms": self.bms_port.memory, "ems": self.ems_port.memory}
 
     @property
     def is_forkable(self) -> bool:

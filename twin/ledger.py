@@ -1,15 +1,17 @@
 """The energy and charge audit of a run, closed at every recorded row.
 
-Five balances, each from stored terms computed from *states* and from flows summed as the run goes:
+Six balances, each from stored terms computed from *states* and from flows summed as the run goes:
 
     cells     what the cells lost = their heat + their terminal energy
     network   terminal energy = shorts + joints, rails, busbars, paths + bleed + link + PCS, DC side
     pcs       DC side = AC side + loss
-    thermal   what temperatures gained = heat in - coolant - air - what left erupting cells
+    thermal   what temperatures gained = heat in - coolant - air - what left erupting and open cells
     reaction  what reactants lost = heat of reactions
+    gas       what the gas of modules gained = ejecta + vented + air + burnt - walls - outflow; and
+              ejected + vented = caught by cells + latent heat + fallen solids + ejecta in the gas
 
 Charge is held between the cells' states and the network's currents, group by group. `residual_J`
-is the sum of the five in absolute value, so that errors cannot cancel. Heat is also
+is the sum of the six in absolute value, so that errors cannot cancel. Heat is also
 held against an independent sum over the resistances: the two differ by `quadrature_J` (terminal
 energy counts the voltage at the end of a step, first order in the step) and by `refresh_J` (table
 reading).
@@ -80,9 +82,9 @@ class Ledger:
         self._audit()
         strike_balance(
             *self._holdings(), start.start, self._sums_J, flows.total, flows.low,
-            flows.throughput, plant.topology.cells_per_group, start.start_charge_As,
-            self._charge_As, self._charge_low_As, flows.charge_As, flows.charge_low_As,
-            flows.worst, self.values,
+            plant.runaway.gas.sums[1:], flows.throughput, plant.topology.cells_per_group,
+            start.start_charge_As, self._charge_As, self._charge_low_As, flows.charge_As,
+            flows.charge_low_As, flows.worst, self.values,
         )  # fmt: skip
 
     def begin_row(self) -> None:
@@ -99,7 +101,7 @@ class Ledger:
             self._plant.cells.lanes, self.soc, self.ocv_V, self.stored_J, self.validity
         )
 
-    def _holdings(self) -> tuple[Any, Any, Any, Any, Any, Any, float, float, float]:
+    def _holdings(self) -> tuple[Any, Any, Any, Any, Any, Any, float, float, float, float]:
         """Return what `take_stock` counts."""
         plant = self._plant
         link_V = float(plant.network.bus[0])
@@ -113,6 +115,7 @@ class Ledger:
             self.stored_J, plant.topology.cell_used, cell_J_per_K, plant.cells.temperature_K,
             self._plate_J_per_K, plate_K, plant.spec.initial_temperature_K,
             0.5 * plant.spec.wiring.link_capacitance_F * link_V**2, plant.runaway.stored_J(),
+            float(plant.runaway.gas.add_up()[0]),
         )  # fmt: skip
 
     def _audit(self) -> None:

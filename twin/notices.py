@@ -29,6 +29,9 @@ TEXTS = {
     "itself and what is in parallel",
     "cell_runaway": "{where} runs away at {celsius:.0f} °C: it heats itself faster than 1 K/s, or "
     "is above {limit_celsius:.0f} °C with fuel left",
+    "can_opened": "the can of {where} opened at {celsius:.0f} °C: gas and vapour leave it",
+    "module_relief": "the relief vent of {where} opened; the pressure reached {kilopascal:.0f} kPa",
+    "gas_ignited": "the gas in {where} burns: {kilojoule:.0f} kJ so far",
     "cell_spent": "{where} is spent: its reactions released {value:.0f} J; it is open from now on",
     "cid_opened_temperature": "the interrupt device (CID) of {where} opened at {celsius:.1f} °C "
     "(limit {limit_celsius:.1f} °C){rest}",
@@ -41,7 +44,21 @@ GONE = {
 }
 """Texts of notices whose value 0 says that it is over."""
 CELSIUS_K = 273.15
-GRAVE = ("fuse_blown", "string_cut", "separator_collapsed", "cell_runaway")
+GRAVE = (
+    "fuse_blown", "string_cut", "separator_collapsed", "cell_runaway", "module_relief",
+    "gas_ignited",
+)  # fmt: skip
+
+
+def place_of(topology: Topology, notice: Notice) -> str:
+    """Return the name of the component of a notice, for people."""
+    if notice.scope == "rack":
+        return f"rack {notice.component + 1}"
+    if notice.scope == "module":
+        return topology.module_name(notice.component)
+    if notice.scope == "group":
+        return topology.group_name(notice.component)
+    return topology.cell_name(notice.component) if notice.component >= 0 else "site"
 
 
 def event_of(topology: Topology, notice: Notice) -> Event:
@@ -52,13 +69,7 @@ def event_of(topology: Topology, notice: Notice) -> Event:
     topology : Topology
     notice : Notice
     """
-    where = "site"
-    if notice.scope == "rack":
-        where = f"rack {notice.component + 1}"
-    elif notice.scope == "group":
-        where = topology.group_name(notice.component)
-    elif notice.component >= 0:
-        where = topology.cell_name(notice.component)
+    where = place_of(topology, notice)
     gone = notice.code in GONE and notice.value == 0.0
     text = GONE[notice.code] if gone else TEXTS[notice.code]
     return Event(
@@ -79,6 +90,8 @@ def event_of(topology: Topology, notice: Notice) -> Event:
             side="lower" if notice.limit > 0.0 else "higher",
             way="out of" if notice.value > 0.0 else "into",
             more=f", nor any of {notice.value - 1:.0f} other groups" if notice.value > 1.0 else "",
+            kilopascal=1e-3 * notice.value,
+            kilojoule=1e-3 * notice.value,
             celsius=notice.value - CELSIUS_K,
             limit_celsius=notice.limit - CELSIUS_K,
             rest=_rest(topology.cells_per_group - 1),

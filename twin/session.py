@@ -89,6 +89,7 @@ def attach_file(
             engine.plant.topology,
             engine.sensors,
             housed=engine.plant.spec.thermal.housing is not None,
+            gassed=engine.plant.runaway.gas.where.fitted,
         ),
         channels=[channel.spec for channel in recorded],
         force=force,

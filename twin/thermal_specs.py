@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from packs.barriers import MATERIALS, barrier_W_per_K
 from packs.heat_spec import (
     BarrierSpec,
@@ -18,7 +20,7 @@ from twin.scenarios.sections import Thermal
 from twin.scenarios.thermal_sections import Barrier, Cooling
 
 
-def thermal_spec(thermal: Thermal) -> ThermalSpec:
+def thermal_spec(thermal: Thermal, barriers: Iterable[Barrier]) -> ThermalSpec:
     """Return the heat paths in the plant's own words."""
     inlet, seen, housing = thermal.coolant.inlet_temperature, thermal.radiation, thermal.housing
     return ThermalSpec(
@@ -30,7 +32,7 @@ def thermal_spec(thermal: Thermal) -> ThermalSpec:
         coolant_flow_kg_per_s=thermal.coolant.flow,
         coolant_J_per_kg_K=thermal.coolant.specific_heat,
         coolant_inlet_K=None if inlet == "ambient" else float(inlet),
-        barriers=tuple(barrier_spec(barrier) for barrier in thermal.barriers),
+        barriers=tuple(barrier_spec(barrier) for barrier in barriers),
         busbar_W_per_K=thermal.busbar_conductance,
         radiation=None
         if seen is None

@@ -13,7 +13,7 @@ from packs.absorption import wrong_shares
 from packs.spec import LayoutSpec, SizeSpec
 from packs.topology import build_topology
 from twin.enclosure_specs import absorption_of, enclosure_spec
-from twin.scenarios.enclosure_sections import ModuleGas
+from twin.scenarios.enclosure_sections import Module
 
 GOOD: dict[str, Any] = {
     "enclosure": {
@@ -47,13 +47,13 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 def test_a_housing_is_told_in_si() -> None:
-    spec = enclosure_spec(ModuleGas.model_validate(GOOD).enclosure)
+    spec = enclosure_spec(Module.model_validate(GOOD).enclosure)
     assert spec.free_volume_m3 == 0.012
     assert spec.relief_Pa == 1.3e5
     assert spec.relief_m2 == pytest.approx(5e-4, rel=1e-15)
     assert spec.ignition_K == pytest.approx(873.15)
     assert not spec.reseals
-    quiet = ModuleGas.model_validate(changed("enclosure.combustion", None))
+    quiet = Module.model_validate(changed("enclosure.combustion", None))
     assert enclosure_spec(quiet.enclosure).ignition_K is None
 
 
@@ -77,7 +77,7 @@ def test_a_housing_is_told_in_si() -> None:
 )
 def test_wrong_values_are_refused_by_key_path(path: str, value: Any, said: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        ModuleGas.model_validate(changed(path, value))
+        Module.model_validate(changed(path, value))
     (problem,) = refused.value.errors()
     assert ".".join(map(str, problem["loc"])) == path
     assert said in problem["msg"]
@@ -85,13 +85,13 @@ def test_wrong_values_are_refused_by_key_path(path: str, value: Any, said: str) 
 
 def test_a_lid_gap_goes_with_venting_up_alone() -> None:
     with pytest.raises(ValidationError, match="goes with direction 'up'"):
-        ModuleGas.model_validate(changed("ejecta.direction", "sideways"))
+        Module.model_validate(changed("ejecta.direction", "sideways"))
 
 
 def test_shares_above_one_are_refused_by_key_path() -> None:
     rows = [{"from": 1, "to": 2, "share": 0.7}, {"from": 1, "to": 3, "share": "40 percent"}]
     with pytest.raises(ValidationError) as refused:
-        ModuleGas.model_validate(changed("ejecta.shares", rows))
+        Module.model_validate(changed("ejecta.shares", rows))
     (problem,) = refused.value.errors()
     assert problem["loc"] == ("ejecta", "shares")
     assert "from cell 1 add up to 1.1; expected at most 1" in problem["msg"]
@@ -100,15 +100,13 @@ def test_shares_above_one_are_refused_by_key_path() -> None:
 
 def test_shares_given_stand_for_those_of_the_layout() -> None:
     rows = [{"from": 2, "to": 1, "share": 0.25}]
-    given = ModuleGas.model_validate(changed("ejecta.shares", rows)).ejecta
+    given = Module.model_validate(changed("ejecta.shares", rows)).ejecta
     matrix = absorption_of(given, TOP, 0.018)
     assert matrix.share.tolist() == [0.25]
     assert matrix.target.tolist() == [TOP.cell_slot[0]]
-    seen = absorption_of(ModuleGas.model_validate(GOOD).ejecta, TOP, 0.018)
+    seen = absorption_of(Module.model_validate(GOOD).ejecta, TOP, 0.018)
     row = np.add.reduceat(seen.share, np.unique(seen.first[:-1][np.diff(seen.first) > 0]))
     assert (row <= 0.5).all()  # half of what hits is absorbed
-    beyond = ModuleGas.model_validate(
-        changed("ejecta.shares", [{"from": 1, "to": 9, "share": 0.1}])
-    )
+    beyond = Module.model_validate(changed("ejecta.shares", [{"from": 1, "to": 9, "share": 0.1}]))
     with pytest.raises(ValueError, match="no cell 9 in a module of 4"):
         absorption_of(beyond.ejecta, TOP, 0.018)

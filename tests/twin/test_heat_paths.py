@@ -13,8 +13,8 @@ from twin.scenarios.problems import ScenarioError
 from twin.scenarios.thermal_sections import Material
 
 SHEET = (
-    "thermal.barriers=[{between: groups, material: aerogel, thickness: 1 mm, area: 10 cm^2, "
-    "contact_conductance: 300 W/m^2/K}]"
+    "module.barrier={between: groups, material: aerogel, thickness: 1 mm, area: 10 cm^2, "
+    "contact_conductance: 300 W/m^2/K}"
 )
 RADIATION = "thermal.radiation={emissivity: 0.8, diameter: 21 mm, height: 70 mm}"
 HOUSING = (
@@ -40,35 +40,35 @@ def problems(*overrides: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("overrides", "path", "part"),
     [
-        ((SHEET, "thermal.barriers.0.thickness=0 mm"), "thermal.barriers.0.thickness", "0 mm"),
-        ((SHEET, "thermal.barriers.0.thickness=30 mm"), "thermal.barriers.0.thickness", "not fit"),
-        ((SHEET, "thermal.barriers.0.area=-1 m^2"), "thermal.barriers.0.area", "-1"),
+        ((SHEET, "module.barrier.thickness=0 mm"), "module.barrier.thickness", "0 mm"),
+        ((SHEET, "module.barrier.thickness=30 mm"), "module.barrier.thickness", "not fit"),
+        ((SHEET, "module.barrier.area=-1 m^2"), "module.barrier.area", "-1"),
         (
-            (SHEET, "thermal.barriers.0.contact_conductance=0 W/m^2/K"),
-            "thermal.barriers.0.contact_conductance",
+            (SHEET, "module.barrier.contact_conductance=0 W/m^2/K"),
+            "module.barrier.contact_conductance",
             "more than 0",
         ),
         (
-            ("thermal.barriers=[{between: cells, conductance: 0 W/K}]",),
-            "thermal.barriers.0.conductance",
+            ("module.barrier={between: cells, conductance: 0 W/K}",),
+            "module.barrier.conductance",
             "more than 0",
         ),
-        ((SHEET, "thermal.barriers.0.material=wool"), "thermal.barriers.0.material", "mica"),
+        ((SHEET, "module.barrier.material=wool"), "module.barrier.material", "mica"),
         (
-            (SHEET, "thermal.barriers.0.conductivity=0 W/m/K"),
-            "thermal.barriers.0.conductivity",
+            (SHEET, "module.barrier.conductivity=0 W/m/K"),
+            "module.barrier.conductivity",
             "more than 0",
         ),
-        ((SHEET, "thermal.barriers.0.conductivity=1 W/m/K"), "thermal.barriers.0", "exactly one"),
-        ((SHEET, "thermal.barriers.0.conductance=1 W/K"), "thermal.barriers.0", "would do nothing"),
-        (("thermal.barriers=[{between: cells}]",), "thermal.barriers.0", "needs thickness"),
+        ((SHEET, "module.barrier.conductivity=1 W/m/K"), "module.barrier", "exactly one"),
+        ((SHEET, "module.barrier.conductance=1 W/K"), "module.barrier", "would do nothing"),
+        (("module.barrier={between: cells}",), "module.barrier", "needs thickness"),
         (
-            ("thermal.barriers=[{between: columns, conductance: 1 W/K}]", "layout.columns=1"),
-            "thermal.barriers.0.between",
+            ("module.barrier={between: columns, conductance: 1 W/K}", "layout.columns=1"),
+            "module.barrier.between",
             "one column",
         ),
         ((RADIATION, "thermal.radiation.diameter=23 mm"), "thermal.radiation.diameter", "wider"),
-        ((SHEET, "resolution=group"), "thermal.barriers", "resolution: cell"),
+        ((SHEET, "resolution=group"), "module.barrier", "resolution: cell"),
         (
             (COOLING, "thermal.cooling.fan.cell_conductance=0.001 W/K"),
             "thermal.cooling.fan.cell_conductance",

@@ -11,6 +11,7 @@ from packs.cooling import DEVICES
 from twin.cli.screen import duration
 from twin.pages.barrier_drawing import barrier_lines
 from twin.runfiles.layout import counted
+from twin.scenarios.enclosure_sections import Module
 from twin.scenarios.lumping import in_words, lump_of
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
     yield "wiring", _wiring(scenario.wiring)
     if scenario.wiring.cell_fuse or scenario.cell.cid or scenario.cell.runaway:
         yield "in each cell", _devices(scenario)
+    if scenario.module is not None and scenario.module.enclosure is not None:
+        yield "gas", _gas(scenario.module)
     yield "PCS", f"{scenario.pcs.use}, {scenario.pcs.rated_power / 1000.0:g} kW"
     yield (
         "controllers",
@@ -129,7 +132,7 @@ def _heat_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str,
         for n, k in found["neighbours"].items()
     )
     conductance = f"{scenario.thermal.neighbour_conductance:g} W/K each"
-    if scenario.thermal.barriers:
+    if scenario.module is not None and scenario.module.barrier:
         conductance += " but across barriers"
     yield "neighbours", ", ".join(several) + f"; {conductance}"
     yield from found["barriers"].items()
@@ -184,6 +187,25 @@ def _devices(scenario: Scenario) -> str:
     if reacting is not None:
         found.append(f"reactions {reacting.set} above {reacting.gate - 273.15:.4g} °C")
     return ", ".join(found)
+
+
+def _gas(module: Module) -> str:
+    """Return what becomes of what cells vent."""
+    box, ejecta = module.enclosure, module.ejecta
+    assert box is not None
+    relief = box.relief
+    text = (
+        f"{1e3 * box.free_volume:.4g} L free in each module; {relief.kind.replace('_', ' ')} at "
+        f"{1e-5 * relief.pressure:.4g} bar, {1e6 * relief.area:.4g} mm²; "
+    )
+    if box.combustion is None:
+        text += "nothing burns"
+    else:
+        text += f"burns above {box.combustion.ignition_temperature - 273.15:.4g} °C or at sparks"
+    if ejecta is None:
+        return text + "; ejecta all to the gas"
+    how = "shares as given" if ejecta.shares else f"{ejecta.absorbed:.0%} stays on cells it hits"
+    return f"{text}; ejecta {ejecta.direction}, {how}"
 
 
 def _heat_paths(scenario: Scenario) -> str:

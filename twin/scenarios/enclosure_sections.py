@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from packs.absorption import wrong_shares
@@ -12,6 +13,7 @@ from packs.sensors import AIR_PRESSURE_PA
 from twin.scenarios import units
 from twin.scenarios.section import Count, Section
 from twin.scenarios.sensor_units import PRESSURE, TableQuantity
+from twin.scenarios.thermal_sections import Barrier
 from twin.scenarios.units import Bounds, Fraction, Quantity
 
 Discharge = Annotated[float, Quantity(units.FRACTION, Bounds(gt=0.0, le=1.0))]
@@ -86,8 +88,18 @@ class Ejecta(Section):
         return value
 
 
-class ModuleGas(Section):
-    """What a module does with what its cells vent: key `module` of a scenario."""
+def _as_list(value: Any) -> Any:
+    """Take one barrier for a list of one."""
+    return (value,) if isinstance(value, Mapping) else value
 
-    enclosure: Enclosure
-    ejecta: Ejecta
+
+class Module(Section):
+    """The inside of every module: sheets between its cells, and what becomes of what they vent.
+
+    `barrier` is one sheet or a list. Without `enclosure` nothing is known of gas, and what cells
+    eject is gone; with it and without `ejecta` all of that is in the gas.
+    """
+
+    barrier: Annotated[tuple[Barrier, ...], BeforeValidator(_as_list)] = ()
+    enclosure: Enclosure | None = None
+    ejecta: Ejecta | None = None

@@ -233,8 +233,23 @@ class _Document:
                 break
         return line
 
+    def _as_written(self, path: KeyPath) -> KeyPath:
+        """Return a key path without the place in a list where one mapping stands for a list."""
+        node: Any = self.tree
+        kept = []
+        for item in path:
+            if isinstance(item, int) and isinstance(node, CommentedMap):
+                continue
+            kept.append(item)
+            try:
+                node = node[item]
+            except (KeyError, IndexError, TypeError):
+                node = None
+        return tuple(kept)
+
     def problem(self, path: KeyPath, value: Any, message: str) -> Problem:
         """Return a problem at a key path, from the file or from an override."""
+        path = self._as_written(path)
         key_path = ".".join(map(str, path))
         for depth in range(len(path), 0, -1):
             if path[:depth] in self.overridden:

@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from twin.scenarios import units
 from twin.scenarios.consistency import inconsistencies
+from twin.scenarios.enclosure_sections import Module
 from twin.scenarios.fault_sections import Fault
 from twin.scenarios.lumping import Resolution
 from twin.scenarios.parts import Parts
@@ -96,6 +97,7 @@ class Scenario(Section):
     wiring: Wiring
     layout: Layout
     thermal: Thermal
+    module: Module | None = None
     environment: Surroundings
     pcs: Pcs
     sensors: Sensors

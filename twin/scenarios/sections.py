@@ -18,7 +18,7 @@ from twin.scenarios.runaway_section import Runaway
 from twin.scenarios.section import Count, Section, Spread
 from twin.scenarios.sensor_sections import Sensors as Sensors
 from twin.scenarios.sensor_sections import Thermistors as Thermistors
-from twin.scenarios.thermal_sections import Barrier, Cooling, Housing, Radiation
+from twin.scenarios.thermal_sections import Cooling, Housing, Radiation
 from twin.scenarios.units import Bounds, Fraction, Quantity
 
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
@@ -227,7 +227,7 @@ class Coolant(Section):
 class Thermal(Section):
     """Heat paths between cells, plate, coolant and air; what a pack has beyond these.
 
-    `neighbour_conductance` is that of cells without a `barrier` between them;
+    `neighbour_conductance` is that of cells without a `module.barrier` between them;
     `busbar_conductance` leads from one group to the next in series.
     """
 
@@ -235,7 +235,6 @@ class Thermal(Section):
     ambient_conductance: units.WattsPerKelvin
     plate: Plate
     coolant: Coolant
-    barriers: tuple[Barrier, ...] = ()
     busbar_conductance: units.WattsPerKelvin = 0.0
     radiation: Radiation | None = None
     housing: Housing | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from packs.absorption import wrong_shares
 from twin.scenarios.parts import Inconsistency, KeyPath, Parts
 
 SHEET = ("thickness", "area", "contact_conductance")
@@ -14,26 +15,59 @@ SHEET = ("thickness", "area", "contact_conductance")
 def thermal_inconsistencies(parts: Parts) -> Iterator[Inconsistency]:
     """Yield every contradiction in and around `thermal`, as key path and text."""
     thermal, site, layout, resolution = parts.get("thermal", "site", "layout", "resolution")
+    yield from _inside_modules(parts)
     if thermal is None:
         return
-    for index, barrier in enumerate(thermal.barriers):
-        path: KeyPath = ("thermal", "barriers", index)
-        yield from _shape(path, barrier)
-        if layout is not None and (barrier.thickness or 0.0) >= layout.pitch:
-            text = f"{1e3 * barrier.thickness:g} mm does not fit between cells that are "
-            yield (*path, "thickness"), f"{text}{1e3 * layout.pitch:g} mm apart (layout.pitch)"
-        if site is not None and layout is not None:
-            yield from _neighbours(path, barrier.between, site, layout)
     yield from _radiation(thermal, layout)
     yield from _cooling(thermal)
     if resolution not in (None, "cell"):
-        for name in ("barriers", "busbar_conductance", "radiation", "housing"):
+        for name in ("busbar_conductance", "radiation", "housing"):
             if getattr(thermal, name):
                 yield (
                     ("thermal", name),
                     f"lies between cells that are simulated as one with resolution: {resolution}; "
                     "set resolution: cell",
                 )
+
+
+def _inside_modules(parts: Parts) -> Iterator[Inconsistency]:
+    """Barriers fit between the cells; gas is that of cells that can vent."""
+    module, cell, site, layout, resolution = parts.get(
+        "module", "cell", "site", "layout", "resolution"
+    )
+    if module is None:
+        return
+    for index, barrier in enumerate(module.barrier):
+        path: KeyPath = ("module", "barrier", index)
+        yield from _shape(path, barrier)
+        if layout is not None and (barrier.thickness or 0.0) >= layout.pitch:
+            text = f"{1e3 * barrier.thickness:g} mm does not fit between cells that are "
+            yield (*path, "thickness"), f"{text}{1e3 * layout.pitch:g} mm apart (layout.pitch)"
+        if site is not None and layout is not None:
+            yield from _neighbours(path, barrier.between, site, layout)
+        if resolution not in (None, "cell"):
+            yield (
+                path,
+                (
+                    f"lies between cells that are simulated as one with resolution: {resolution}; "
+                    "set resolution: cell"
+                ),
+            )
+    if module.ejecta is not None and module.enclosure is None:
+        yield (
+            ("module", "ejecta"),
+            "what stays on no cell goes to the gas, which is not described; add module.enclosure",
+        )
+    if module.enclosure is not None and cell is not None and cell.runaway is None:
+        yield (
+            ("module", "enclosure"),
+            "gas comes from cells that react; add cell.runaway, or leave it out",
+        )
+    if module.ejecta is not None and module.ejecta.shares and site is not None:
+        cells = site.groups_per_module * site.cells_per_group
+        shares = [(s.from_ - 1, s.to - 1, s.share) for s in module.ejecta.shares]
+        if text := wrong_shares(shares, cells):
+            yield ("module", "ejecta", "shares"), text
 
 
 def _shape(path: KeyPath, barrier: Any) -> Iterator[Inconsistency]:

@@ -1,0 +1,290 @@
+"""Venting and gas in a pack: the `vent` stage, after cells have reacted, bound to its plant.
+
+What cells eject goes to those in line of sight, to the gas of their module and with solids to its
+walls; open cans give it their gas and vapour; the gas burns, warms the walls and leaves through the
+relief vent (`packs.absorption`, `packs.venting`, `packs.gas`). Cells are looked at only while one
+is hot, or after one has erupted; gas as warm as its walls is left alone.
+
+Gas that leaves a cell is part of the mass that erupting cells eject: its mass is not taken twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cell_models.compensated import two_sum
+from cell_models.jit import bound, kernel
+from packs.absorption import throw_stage
+from packs.arrays import open_cells, open_site
+from packs.enclosure import FLOWS as GAS_FLOWS
+from packs.enclosure import gas_arrays, gas_numbers
+from packs.flows import CAUGHT, LATENT, SOLIDS, VENTED_HEAT, WALLS, add_to
+from packs.gas import OK, fill_with_air, gas_stage, stored_J
+from packs.gas_places import (
+    N_VENT_NUMBERS,
+    Ejecta,
+    Housed,
+    open_ejecta,
+    open_gas,
+    open_vents,
+)
+from packs.gas_places import (
+    declare_module_gas as declare_module_gas,
+)
+from packs.runaway import AWAKE, NEWS, VENTED
+from packs.sensors import AIR_PRESSURE_PA
+from packs.spec import PackSpec
+from packs.state import State
+from packs.venting import vent_arrays, vent_numbers
+from packs.venting import vent_stage as let_cells_vent
+
+if TYPE_CHECKING:
+    from packs.plant import Plant
+    from packs.runaway_cells import RunawayCells
+
+RELIEVED, LIT, FAILED = 1, 2, 4
+"""Bits of `told`: the relief vent has opened, the gas has burnt, a step was not finished."""
+
+
+@kernel
+def catch(cells, site, e):
+    """Warm the cells by what they catch of the ejecta of others."""
+    high = low = 0.0
+    for c in range(len(e.caught_J)):
+        heat = e.caught_J[c]
+        if heat > 0.0:
+            cells.temperature_K[c] += heat * cells.kelvin_per_J[c]
+            e.all_caught_J[c] += heat
+            high, low = two_sum(high, low, heat)
+    add_to(site.total, site.low, CAUGHT, high + low)
+
+
+@kernel
+def pay(cells, site, vents, e):
+    """Take from the cells what vapour and gas took with them; note cans that have opened.
+
+    Returns
+    -------
+    int
+        `NEWS`, or 0.
+    """
+    status = 0
+    high = low = latent = latent_low = solids = solids_low = 0.0
+    for c in range(len(vents.taken_J)):
+        solids, solids_low = two_sum(solids, solids_low, vents.solids_J[c])
+        if vents.is_open[c] == 0:
+            continue
+        if not e.phase[c] & VENTED:
+            e.news[c] |= VENTED
+            status = NEWS
+        taken = vents.taken_J[c]
+        cells.temperature_K[c] -= taken * cells.kelvin_per_J[c]
+        e.all_vented_J[c] += taken
+        e.all_vented_kg[c] += vents.lost_kg[c]
+        high, low = two_sum(high, low, taken)
+        latent, latent_low = two_sum(latent, latent_low, vents.latent_J[c])
+    add_to(site.total, site.low, VENTED_HEAT, high + low)
+    add_to(site.total, site.low, LATENT, latent + latent_low)
+    add_to(site.total, site.low, SOLIDS, solids + solids_low)
+    return status
+
+
+@kernel
+def warm_walls(ambient_K, where, gas, e):
+    """Write what the gas finds as its walls: the housing, or air."""
+    housed = len(e.house_K) > 0
+    for m in range(len(gas.wall_K)):
+        gas.wall_K[m] = e.house_K[m] if housed else ambient_K
+
+
+@kernel
+def heat_housings(where, site, gas, e):
+    """Give housings what their gas has lost to them."""
+    for m in range(len(e.house_K)):
+        e.house_K[m] += gas.wall_J[m] / where.house_J_per_K
+        add_to(site.total, site.low, WALLS, gas.wall_J[m])
+
+
+@kernel
+def drop_solids(where, site, vents, e):
+    """Give housings the heat of the solids that fall on them."""
+    if len(e.house_K) == 0:
+        return
+    for c in range(len(vents.solids_J)):
+        if vents.solids_J[c] > 0.0:
+            e.house_K[e.module[c]] += vents.solids_J[c] / where.house_J_per_K
+            add_to(site.total, site.low, WALLS, vents.solids_J[c])
+
+
+@kernel
+def vent_modules(h, status, ambient_K, where, cells, site, floats, ints):
+    """Let ejecta fly, cans vent, and the gas of all modules move on for one step.
+
+    Parameters
+    ----------
+    h : float
+        [s]
+    status : int
+        Of `packs.runaway.react_cells` in this step.
+    ambient_K : float
+    where : Housed
+    cells, site : CellArrays, SiteArrays
+        Written: temperatures, flows.
+    floats, ints
+        That hold all else.
+
+    Returns
+    -------
+    int
+        `NEWS` of a can, a relief vent or a flame, or 0.
+    """
+    gas_numbers_, gas = open_gas(where, floats, ints)
+    e = open_ejecta(where, floats, ints)
+    found = 0
+    if status & AWAKE:
+        vent_numbers_, vents = open_vents(where, floats, ints)
+        throw_stage(e.out_J, e.first, e.target, e.share, e.caught_J, e.to_gas_J)
+        catch(cells, site, e)
+        let_cells_vent(
+            h, vent_numbers_, e.module, cells.temperature_K, e.capacity_J_per_K, e.progress, e.soc,
+            e.out_J, e.out_kg, e.to_gas_J, vents, gas,
+        )  # fmt: skip
+        found = pay(cells, site, vents, e)
+        drop_solids(where, site, vents, e)
+    warm_walls(ambient_K, where, gas, e)
+    if gas_stage(h, gas_numbers_, AIR_PRESSURE_PA, ambient_K, gas) != OK:
+        found |= NEWS
+        gas.pressure_Pa[0] = np.nan
+    heat_housings(where, site, gas, e)
+    for m in range(len(e.told)):
+        if gas.relieved[m] * RELIEVED + gas.lit[m] * LIT != e.told[m] & ~FAILED:
+            found |= NEWS
+    return found
+
+
+@kernel
+def vent_stage(h, status, ambient_K, where, arena):
+    """Do the same as a stage of its own (`vent_modules`)."""
+    return vent_modules(
+        h, status, ambient_K, where, open_cells(arena), open_site(arena), arena.floats, arena.ints
+    )
+
+
+@kernel
+def gas_sums(where, sums, arena):
+    """Write the energy of all gas, and its flows since the start in the order of `GAS_FLOWS`."""
+    _, gas = open_gas(where, arena.floats, arena.ints)
+    high = low = 0.0
+    for m in range(len(gas.wall_K)):
+        high, low = two_sum(high, low, stored_J(m, gas))
+    sums[0] = high + low
+    for k in range(len(sums) - 1):
+        high = low = 0.0
+        for m in range(len(gas.wall_K)):
+            high, low = two_sum(high, low, gas.flows[m, k] + gas.flows_low[m, k])
+        sums[1 + k] = high + low
+
+
+class ModuleGas:
+    """Cans and gas of a plant; holds no state of its own, only where it is.
+
+    Parameters
+    ----------
+    spec : PackSpec
+    state : State
+        Built, with what `declare_module_gas` declared.
+    plant : Plant
+        With its arena.
+    reactions : RunawayCells
+        Its own.
+    """
+
+    def __init__(self, spec: PackSpec, state: State, plant: Plant, reactions: RunawayCells) -> None:
+        self._plant, self._state, self._module = plant, state, spec.module
+        self.view: Any = state.view("gas")
+        self.ejecta: Any = state.view("ejecta")
+        self.vents: Any = state.view("vents")
+        self.sums = np.zeros(1 + len(GAS_FLOWS))
+        self._pressure_Pa: Any = np.zeros(0)
+        self.where = Housed(False, 0, 0, np.inf)
+        if hasattr(self.ejecta, "told"):
+            self.where = self._place(spec, state, reactions.view)
+        self._act = bound(vent_stage, 0.0, 0, 0.0, self.where, plant.arena)
+        self._add_up = bound(gas_sums, self.where, self.sums, plant.arena)
+
+    def _place(self, spec: PackSpec, state: State, view: Any) -> Housed:
+        """Write constants, and the places of all arrays; return where they are."""
+        plant, beside = self._plant, state.view("of_ejecta")
+        assert spec.module is not None and spec.runaway is not None
+        params = spec.runaway.params.vent
+        assert params is not None
+        top, absorbed = plant.topology, spec.module.absorption
+        beside.module[:] = -1
+        beside.module[top.cell_slot] = top.group_module[top.cell_group]
+        if absorbed is not None:
+            beside.first[:], beside.target[:] = absorbed.first, absorbed.target
+            beside.share[:] = absorbed.share
+        cans, gas = vent_numbers(params), gas_numbers(spec.module.enclosure)
+        beside.numbers[:] = (*cans[:N_VENT_NUMBERS], *gas)
+        beside.gas_soc[:], beside.gas_mol[:] = cans.soc, cans.gas_mol.ravel()
+        own = self.ejecta
+        between = Ejecta(
+            beside.first, beside.target, beside.share, beside.module, view.out_J, view.out_kg,
+            view.progress, view.soc, view.capacity_J_per_K, view.phase,
+            state.view("of_runaway").news, beside.caught_J, beside.to_gas_J, own.caught_J,
+            own.vented_J, own.vented_kg, own.told, state.view("thermal").house_K,
+        )  # fmt: skip
+        everything = (
+            *vent_arrays(state), *gas_arrays(state), *between, beside.gas_soc, beside.gas_mol
+        )  # fmt: skip
+
+        def at(array: Any) -> int:
+            home = state.float_arena if array.dtype == np.float64 else state.int_arena
+            return (array.ctypes.data - home.ctypes.data) // home.itemsize
+
+        beside.places[:] = [number for array in everything for number in (at(array), array.size)]
+        self._pressure_Pa = state.view("sensed").module_pressure_Pa
+        housing = spec.thermal.housing
+        return Housed(
+            True, at(beside.numbers), at(beside.places),
+            np.inf if housing is None else housing.J_per_K,
+        )  # fmt: skip
+
+    def fill(self) -> None:
+        """Fill all modules with air at the ambient temperature, or that of their housings."""
+        if self._module is not None and self.where.fitted:
+            start_K = self._plant.spec.initial_temperature_K
+            volume_m3 = self._module.enclosure.free_volume_m3
+            fill_with_air(volume_m3, AIR_PRESSURE_PA, start_K, gas_arrays(self._state))
+
+    def vent(self, step_s: float, status: int) -> int:
+        """Move cans and gas on for a step, after the reactions gave a status; return one."""
+        plant = self._plant
+        return self._act(step_s, status, plant.control.ambient_K[0], self.where, plant.arena)
+
+    def add_up(self) -> np.ndarray:
+        """Return energy and flows of all gas (`gas_sums`), zeros where there is none."""
+        if self.where.fitted:
+            self._add_up(self.where, self.sums, self._plant.arena)
+        return self.sums
+
+    def tell(self) -> None:
+        """Take note of relief vents that have opened, and of gas that has burnt."""
+        if not self.where.fitted:
+            return
+        view, told = self.view, self.ejecta.told
+        broken = np.where(np.isfinite(self._pressure_Pa), 0, FAILED)
+        happened = view.relieved * RELIEVED + view.lit * LIT + broken
+        for module in np.flatnonzero(happened != told).tolist():
+            if view.relieved[module] and not told[module] & RELIEVED:
+                surge_Pa = float(view.surge_Pa[module])
+                limit_Pa = self._module.enclosure.relief_Pa if self._module else 0.0
+                self._plant.tell("module_relief", "module", module, surge_Pa, limit_Pa)
+            if view.lit[module] and not told[module] & LIT:
+                burnt_J = float(view.flows[module, GAS_FLOWS.index("burnt_J")])
+                self._plant.tell("gas_ignited", "module", module, burnt_J, np.nan)
+            if happened[module] & ~told[module] & FAILED:
+                self._plant.tell("not_finite", "module", module, np.nan, 0.0)
+            told[module] = happened[module]
