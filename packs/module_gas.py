@@ -16,6 +16,7 @@ import numpy as np
 
 from cell_models.compensated import two_sum
 from cell_models.jit import bound, kernel
+from cell_models.vent_params import VentParams
 from packs.absorption import throw_stage
 from packs.arrays import open_cells, open_site
 from packs.enclosure import FLOWS as GAS_FLOWS
@@ -35,7 +36,7 @@ from packs.gas_places import (
 )
 from packs.runaway import AWAKE, NEWS, VENTED
 from packs.sensors import AIR_PRESSURE_PA
-from packs.spec import PackSpec
+from packs.spec import ModuleSpec, PackSpec
 from packs.state import State
 from packs.venting import vent_arrays, vent_numbers
 from packs.venting import vent_stage as let_cells_vent
@@ -209,24 +210,24 @@ class ModuleGas:
         self.sums = np.zeros(1 + len(GAS_FLOWS))
         self._pressure_Pa: Any = np.zeros(0)
         self.where = Housed(False, 0, 0, np.inf)
-        if hasattr(self.ejecta, "told"):
-            self.where = self._place(spec, state, reactions.view)
+        reacting, housing = spec.runaway, spec.thermal.housing
+        self._house_J_per_K = np.inf if housing is None else housing.J_per_K
+        vent = None if reacting is None else reacting.params.vent
+        if spec.module is not None and vent is not None:
+            self.where = self._place(spec.module, vent, state, reactions.view)
         self._act = bound(vent_stage, 0.0, 0, 0.0, self.where, plant.arena)
         self._add_up = bound(gas_sums, self.where, self.sums, plant.arena)
 
-    def _place(self, spec: PackSpec, state: State, view: Any) -> Housed:
+    def _place(self, module: ModuleSpec, params: VentParams, state: State, view: Any) -> Housed:
         """Write constants, and the places of all arrays; return where they are."""
         plant, beside = self._plant, state.view("of_ejecta")
-        assert spec.module is not None and spec.runaway is not None
-        params = spec.runaway.params.vent
-        assert params is not None
-        top, absorbed = plant.topology, spec.module.absorption
+        top, absorbed = plant.topology, module.absorption
         beside.module[:] = -1
         beside.module[top.cell_slot] = top.group_module[top.cell_group]
         if absorbed is not None:
             beside.first[:], beside.target[:] = absorbed.first, absorbed.target
             beside.share[:] = absorbed.share
-        cans, gas = vent_numbers(params), gas_numbers(spec.module.enclosure)
+        cans, gas = vent_numbers(params), gas_numbers(module.enclosure)
         beside.numbers[:] = (*cans[:N_VENT_NUMBERS], *gas)
         beside.gas_soc[:], beside.gas_mol[:] = cans.soc, cans.gas_mol.ravel()
         own = self.ejecta
@@ -246,11 +247,7 @@ class ModuleGas:
 
         beside.places[:] = [number for array in everything for number in (at(array), array.size)]
         self._pressure_Pa = state.view("sensed").module_pressure_Pa
-        housing = spec.thermal.housing
-        return Housed(
-            True, at(beside.numbers), at(beside.places),
-            np.inf if housing is None else housing.J_per_K,
-        )  # fmt: skip
+        return Housed(True, at(beside.numbers), at(beside.places), self._house_J_per_K)
 
     def fill(self) -> None:
         """Fill all modules with air at the ambient temperature, or that of their housings."""

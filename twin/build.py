@@ -163,9 +163,9 @@ class Parts:
 
     def _check_reactions(self, params: EcmParams | None) -> None:
         """Note why the set of reactions, if any, does not belong to the cells."""
-        reacting = self._scenario.cell.runaway
+        reacting, module = self._scenario.cell.runaway, self._scenario.module
         if reacting is not None and params is not None:
-            for key, text in unfit(reacting, params):
+            for key, text in unfit(reacting, params, module):
                 self._problems.append(problem_in(self._scenario, key, text))
 
     def _stop_if_wrong(self) -> None:

@@ -80,16 +80,19 @@ def axes(
         }
         found.append(Axis(name="module", size=topology.n_modules, coordinates=coordinates))
     if gassed:
-        each = np.arange(topology.n_modules * N_SPECIES)
-        found.append(
-            Axis(
-                name="species",
-                size=len(each),
-                coordinates={"module": each // N_SPECIES, "which": each % N_SPECIES},
-                long_name="species of each module: " + ", ".join(s.name for s in Species),
-            )
-        )
+        found.append(_species(topology.n_modules))
     return {axis.name: axis for axis in found}
+
+
+def _species(modules: int) -> Axis:
+    """Return the axis of the species in the gas of all modules."""
+    each = np.arange(modules * N_SPECIES)
+    return Axis(
+        name="species",
+        size=len(each),
+        coordinates={"module": each // N_SPECIES, "which": each % N_SPECIES},
+        long_name="species of each module: " + ", ".join(s.name for s in Species),
+    )
 
 
 def _as_place(places: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from cell_models.ecm_params import EcmParams
 from cell_models.runaway_params import RunawayParams, load_runaway_params
 from packs.spec import RunawaySpec
+from twin.scenarios.enclosure_sections import Module
 from twin.scenarios.runaway_section import Runaway
 
 BODY_SHARE, EJECTED_MASS = 0.28, 0.53
@@ -47,13 +48,21 @@ def runaway_spec(section: Runaway, cell: EcmParams) -> RunawaySpec:
     )
 
 
-def unfit(section: Runaway, cell: EcmParams) -> Iterator[tuple[str, str]]:
-    """Yield why a set and a circuit's cell do not belong together, as key path and text."""
+def unfit(
+    section: Runaway, cell: EcmParams, module: Module | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yield why a set, a circuit's cell and a module do not go together, as key path and text."""
     try:
         params = load_runaway_params(section.set)
     except ValueError as error:
         yield f"{KEY}.set", str(error)
         return
+    if module is not None and module.enclosure is not None and params.vent is None:
+        yield (
+            "module.enclosure",
+            f"{section.set} does not say what its cells vent; leave enclosure and ejecta out, or "
+            "choose a set that does",
+        )
     for name, text in _mismatches(params, cell):
         if name not in section.declared_mismatch:
             remedy = f"choose a set that fits, or add '{name}' to {KEY}.declared_mismatch"

@@ -11,7 +11,7 @@ from packs.cooling import DEVICES
 from twin.cli.screen import duration
 from twin.pages.barrier_drawing import barrier_lines
 from twin.runfiles.layout import counted
-from twin.scenarios.enclosure_sections import Module
+from twin.scenarios.enclosure_sections import Ejecta, Enclosure
 from twin.scenarios.lumping import in_words, lump_of
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
     if scenario.wiring.cell_fuse or scenario.cell.cid or scenario.cell.runaway:
         yield "in each cell", _devices(scenario)
     if scenario.module is not None and scenario.module.enclosure is not None:
-        yield "gas", _gas(scenario.module)
+        yield "gas", _gas(scenario.module.enclosure, scenario.module.ejecta)
     yield "PCS", f"{scenario.pcs.use}, {scenario.pcs.rated_power / 1000.0:g} kW"
     yield (
         "controllers",
@@ -189,10 +189,8 @@ def _devices(scenario: Scenario) -> str:
     return ", ".join(found)
 
 
-def _gas(module: Module) -> str:
+def _gas(box: Enclosure, ejecta: Ejecta | None) -> str:
     """Return what becomes of what cells vent."""
-    box, ejecta = module.enclosure, module.ejecta
-    assert box is not None
     relief = box.relief
     text = (
         f"{1e3 * box.free_volume:.4g} L free in each module; {relief.kind.replace('_', ' ')} at "
