@@ -135,6 +135,11 @@ class EcmModel:
         """Return a copy of one field of every cell, shape (n_cells,)."""
         return self._fields(lanes)[:, self._names.index(name), :].reshape(-1)[: self.n_cells].copy()
 
+    def scale_resistance(self, lanes: Floats, cell: int, factor: float) -> None:
+        """Multiply all resistances of one cell, from its next reading of tables on."""
+        block, lane = divmod(cell, LANES)
+        self._fields(lanes)[block, self._names.index("resistance_factor"), lane] *= factor
+
     def audit(
         self, lanes: Floats, sums_J: Floats, charge_As: Floats, charge_low_As: Floats
     ) -> None:

@@ -16,6 +16,10 @@ import math
 from cell_models.gases import R as R
 from cell_models.jit import kernel
 
+JET_K = 1600.0
+"""How hot what a cell throws out is at most: flames of vented gas are measured at 1300 to
+1600 K; assumed."""
+
 
 @kernel
 def headspace_pressure(moles: float, T: float, V: float, vapour_Pa: float) -> float:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cell_models.gases import T0_K
 from cell_models.jit import kernel
+from cell_models.vent import JET_K
 
 if TYPE_CHECKING:
     from packs.topology import Topology
@@ -76,13 +78,16 @@ class Absorption:
     share: Floats
 
 
-def absorption(topology: Topology, jet: JetSpec) -> Absorption:
+def absorption(topology: Topology, jet: JetSpec, room: Ints | None = None) -> Absorption:
     """Count rays over the layout of one module; all modules of a pack are alike.
 
     Parameters
     ----------
     topology : Topology
     jet : JetSpec
+    room : int64 (n_cells,) or None
+        Between cells of unlike numbers stands a sheet (`packs.barriers.screened`): it stops what
+        flies sideways, not what comes back from a lid.
 
     Returns
     -------
@@ -97,6 +102,8 @@ def absorption(topology: Topology, jet: JetSpec) -> Absorption:
         dx, dy = x - x[cell], y - y[cell]
         near = np.flatnonzero(np.hypot(dx, dy) <= REACH * jet.diameter_m)
         parts = strike(dx[near], dy[near], jet)
+        if room is not None and jet.direction == "sideways":
+            parts = parts * (room[near] == room[cell])
         rows += [
             (cell, int(near[k]), float(jet.absorbed * parts[k]))
             for k in np.flatnonzero(parts >= LEAST_SHARE)
@@ -194,7 +201,16 @@ def _by_slot(topology: Topology, rows: list[tuple[int, int, float]]) -> Absorpti
 
 
 @kernel
-def throw_stage(ejected_J, first, target, share, caught_J, to_gas_J):
+def taken_by(T):
+    """Give what a surface at T takes of a jet, over what one at 25 degC takes.
+
+    Heat goes by the difference to the jet's temperature, and none to what is hotter than it.
+    """
+    return min(1.0, max(0.0, (JET_K - T) / (JET_K - T0_K)))
+
+
+@kernel
+def throw_stage(ejected_J, temperature_K, first, target, share, caught_J, to_gas_J):
     """Hand out what cells eject: to cells by their shares, and what is left to the gas.
 
     Every joule is booked once: the gas gets the difference, so the sum is that of `ejected_J`.
@@ -203,6 +219,8 @@ def throw_stage(ejected_J, first, target, share, caught_J, to_gas_J):
     ----------
     ejected_J : float64 (n,), [J]
         Of each cell in this step, not negative.
+    temperature_K : float64 (n,), [K]
+        Of each cell: a hot one catches less (`taken_by`).
     first, target, share
         An `Absorption`.
     caught_J : float64 (n,), [J]
@@ -215,7 +233,8 @@ def throw_stage(ejected_J, first, target, share, caught_J, to_gas_J):
         left = ejected_J[c]
         if left > 0.0:
             for k in range(first[c], first[c + 1]):
-                part = min(share[k] * ejected_J[c], left)
+                hit = share[k] * taken_by(temperature_K[target[k]])
+                part = min(hit * ejected_J[c], left)
                 caught_J[target[k]] += part
                 left -= part
         to_gas_J[c] = left

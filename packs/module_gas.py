@@ -146,7 +146,9 @@ def vent_modules(h, status, ambient_K, where, cells, site, floats, ints):
     found = 0
     if status & AWAKE:
         vent_numbers_, vents = open_vents(where, floats, ints)
-        throw_stage(e.out_J, e.first, e.target, e.share, e.caught_J, e.to_gas_J)
+        throw_stage(
+            e.out_J, cells.temperature_K, e.first, e.target, e.share, e.caught_J, e.to_gas_J
+        )
         catch(cells, site, e)
         let_cells_vent(
             h, vent_numbers_, e.module, cells.temperature_K, e.capacity_J_per_K, e.progress, e.soc,

@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 
 LEAST_SHARE = 0.01
 """Of its heat an erupting cell keeps at least this, whatever it kept before."""
+TORN = 0.05
+"""Of its resistance, what an erupting cell has left: torn electrodes touch all over, hundreds of
+kelvin beyond their tables. With `EVENT_S` it gives off its charge while matter leaves; assumed."""
+SHORT_S, EVENT_S = 10.0, 3.5
+"""In so long the short of a collapsed separator alone would empty its cell, as ``nmc_prismatic`` has
+it (Feng 2015), and that of an erupting one: how long the event of a 21700 takes (databank)."""
 OF_CELLS = (
     ("own_S", "S"), ("reaction_J", "J"), ("ejected_J", "J"), ("ejected_kg", "kg"), ("out_J", "J"),
     ("out_kg", "kg"), ("progress", ""), ("soc", ""),
@@ -201,7 +207,7 @@ class RunawayCells:
             if found & FAILED:
                 cell = int(self._plant.topology.slot_cell[slot])
                 self._plant.tell("not_finite", "cell", cell, math.nan, 0.0)
-            changed |= bool(found & (COLLAPSED | SPENT))
+            changed |= bool(found & (COLLAPSED | ERUPTED | SPENT))
         if changed:
             self._plant.alert(end)
         self.gas.tell()
@@ -255,6 +261,10 @@ class RunawayCells:
         view.share[slot] = min(max(keeps_J / max(left_J, 1.0), LEAST_SHARE), 1.0)
         view.fuel_J[slot] = max(size_J, SPENT_K)
         view.n_ran[0] += 1
+        view.own_S[slot] = SHORT_S / (EVENT_S * self._spec.short_ohm)
+        scale = getattr(self._plant.model, "scale_resistance", None)
+        if scale is not None:  # a plug-in's cells may not know how
+            scale(self._plant.cells.lanes, slot, TORN)
 
     def _burn_out(self, slot: int) -> None:
         """Open a spent cell; its short goes on inside it."""

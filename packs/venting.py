@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cell_models.gases import ANTOINE, CP, MOLAR_MASS, N_SPECIES, T0_K, Species
 from cell_models.jit import kernel
 from cell_models.vent import (
+    JET_K,
     boiled,
     boiling_temperature,
     headspace_pressure,
@@ -251,9 +252,9 @@ def vent_stage(
     """Let the cells of a pack vent into their modules for one step.
 
     Ejecta leave at one temperature, so solids and gas share their heat by heat capacity
-    (`solid_share`); solids fall on the walls with theirs. Gas that leaves a cell brings its heat
-    above 25 degC with it. The ejecta's share pays for that first; what is missing is taken from the
-    cell, and so is the heat of evaporation. Then
+    (`solid_share`), and no gas is hotter than `JET_K` for it; solids fall on the walls with theirs.
+    Gas that leaves a cell brings its heat above 25 degC with it. The ejecta's share pays for that
+    first; what is missing is taken from the cell, and so is the heat of evaporation. Then
     ``sum(taken_J) + sum(to_gas_J) = sum(latent_J) + sum(in_J) + sum(solids_J)``.
 
     Parameters
@@ -315,8 +316,9 @@ def vent_stage(
             c, m, h, T, outside, heat_J_per_K[c], numbers, vents, gas
         )
         share = solid_share(ejected_kg[c] - kg - vapour_kg, J_per_K + vapour_J_per_K)
-        vents.solids_J[c] = share * to_gas_J[c]
-        given = to_gas_J[c] - vents.solids_J[c]
+        most = (J_per_K + vapour_J_per_K) * (JET_K - T0_K)
+        given = min((1.0 - share) * to_gas_J[c], most)
+        vents.solids_J[c] = to_gas_J[c] - given
         warm = max(0.0, (J_per_K + vapour_J_per_K) * (T - T0_K))
         paid = max(0.0, warm - given)
         gas.in_J[m] += given + paid

@@ -126,7 +126,9 @@ class Parts:
         self.params: EcmParams = params
         if scenario.cell.runaway is not None:
             spec = replace(spec, runaway=runaway_spec(scenario.cell.runaway, params))
-            spec = replace(spec, module=module_spec(scenario.module, self.topology, params))
+            barriers = spec.thermal.barriers
+            inside = module_spec(scenario.module, self.topology, params, barriers)
+            spec = replace(spec, module=inside)
         self.pack = pack_map(scenario, params, self.topology.full, self.sensors)
         make_cells = factories["cell_models"]
         if lump != EVERY_CELL:

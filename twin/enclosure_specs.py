@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cell_models.ecm_params import EcmParams
 from packs.absorption import Absorption, JetSpec, absorption, given_absorption
+from packs.barriers import screened
 from packs.enclosure import EnclosureSpec
+from packs.heat_spec import BarrierSpec
 from packs.spec import ModuleSpec
 from packs.topology import Topology
 from twin.scenarios.enclosure_sections import Ejecta, Enclosure, Module
@@ -24,18 +28,21 @@ def enclosure_spec(enclosure: Enclosure) -> EnclosureSpec:
     )
 
 
-def module_spec(module: Module | None, topology: Topology, cell: EcmParams) -> ModuleSpec | None:
+def module_spec(
+    module: Module | None, topology: Topology, cell: EcmParams, barriers: Sequence[BarrierSpec]
+) -> ModuleSpec | None:
     """Return the gas of a module, or None where a scenario says nothing of it."""
     if module is None or module.enclosure is None:
         return None
-    ejecta = module.ejecta
-    return ModuleSpec(
-        enclosure=enclosure_spec(module.enclosure),
-        absorption=None if ejecta is None else absorption_of(ejecta, topology, cell.diameter_m),
-    )
+    caught = None
+    if module.ejecta is not None:
+        caught = absorption_of(module.ejecta, topology, cell.diameter_m, barriers)
+    return ModuleSpec(enclosure=enclosure_spec(module.enclosure), absorption=caught)
 
 
-def absorption_of(ejecta: Ejecta, topology: Topology, diameter_m: float) -> Absorption:
+def absorption_of(
+    ejecta: Ejecta, topology: Topology, diameter_m: float, barriers: Sequence[BarrierSpec] = ()
+) -> Absorption:
     """Return where ejecta go: the shares given, else those of the layout.
 
     Parameters
@@ -44,6 +51,8 @@ def absorption_of(ejecta: Ejecta, topology: Topology, diameter_m: float) -> Abso
     topology : Topology
     diameter_m : float
         Of the cells [m].
+    barriers : sequence of BarrierSpec
+        They stop what flies sideways; given shares hold as they are.
 
     Raises
     ------
@@ -56,4 +65,4 @@ def absorption_of(ejecta: Ejecta, topology: Topology, diameter_m: float) -> Abso
         direction=ejecta.direction, diameter_m=diameter_m, lid_gap_m=ejecta.lid_gap or 0.0,
         absorbed=ejecta.absorbed,
     )  # fmt: skip
-    return absorption(topology, jet)
+    return absorption(topology, jet, screened(topology, barriers) if barriers else None)

@@ -13,15 +13,13 @@ import numpy as np
 
 from cell_models.ecm_params import EcmParams
 from cell_models.runaway_params import RunawayParams, load_runaway_params
+from packs.runaway_cells import SHORT_S
 from packs.spec import RunawaySpec
 from twin.scenarios.enclosure_sections import Module
 from twin.scenarios.runaway_section import Runaway
 
 BODY_SHARE, EJECTED_MASS = 0.28, 0.53
 """Of cylindrical cells."""
-SHORT_S = 10.0
-"""A collapsed separator alone would empty its cell in so long, as the set ``nmc_prismatic`` has it
-(Feng 2015). The cell's own resistance makes it longer."""
 MASS_TOLERANCE, ENERGY_TOLERANCE = 0.10, 0.10
 HEAT_J_PER_WH = (3660.0, 6890.0)
 KEY = "cell.runaway"

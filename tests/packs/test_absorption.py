@@ -8,7 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cell_models.gases import T0_K
+from cell_models.vent import JET_K
 from packs.absorption import JetSpec, absorption, given_absorption, throw_stage
+from packs.barriers import screened
+from packs.heat_spec import BarrierSpec
 from packs.spec import LayoutSpec, SizeSpec
 from packs.topology import build_topology
 
@@ -80,7 +84,9 @@ def test_every_joule_is_booked_once() -> None:
     n = top.n_cell_slots
     ejected = np.where(rng.random(n) < 0.3, rng.uniform(0.0, 5e4, n), 0.0) * top.cell_used
     caught, to_gas = np.full(n, 7.0), np.full(n, 7.0)
-    throw_stage(ejected, matrix.first, matrix.target, matrix.share, caught, to_gas)
+    throw_stage(
+        ejected, np.full(n, T0_K), matrix.first, matrix.target, matrix.share, caught, to_gas
+    )
     assert caught.sum() + to_gas.sum() == pytest.approx(ejected.sum(), rel=1e-14)
     assert caught.min() >= 0.0
     assert to_gas.min() >= 0.0
@@ -93,7 +99,9 @@ def test_given_shares_are_taken_and_a_full_row_leaves_the_gas_nothing() -> None:
     ejected, n = np.zeros(top.n_cell_slots), top.n_cell_slots
     ejected[top.cell_slot[[0, 3]]] = 1000.0, 10.0
     caught, to_gas = np.zeros(n), np.zeros(n)
-    throw_stage(ejected, matrix.first, matrix.target, matrix.share, caught, to_gas)
+    throw_stage(
+        ejected, np.full(n, T0_K), matrix.first, matrix.target, matrix.share, caught, to_gas
+    )
     assert caught[top.cell_slot] == pytest.approx([1.0, 250.0, 750.0, 0.0])
     assert to_gas[top.cell_slot] == pytest.approx([0.0, 0.0, 0.0, 9.0], abs=1e-12)
 
@@ -110,3 +118,29 @@ def test_given_shares_are_taken_and_a_full_row_leaves_the_gas_nothing() -> None:
 def test_wrong_shares_are_refused(shares, said) -> None:
     with pytest.raises(ValueError, match=said):
         given_absorption(module(2, 2, 2), shares)
+
+
+def test_a_hot_cell_catches_less_and_one_as_hot_as_the_jet_nothing() -> None:
+    top = module(2, 2, 2)
+    matrix = given_absorption(top, [(0, 1, 0.5), (0, 2, 0.25), (0, 3, 0.25)])
+    n = top.n_cell_slots
+    ejected, caught, to_gas, T = np.zeros(n), np.zeros(n), np.zeros(n), np.full(n, T0_K)
+    ejected[top.cell_slot[0]] = 1000.0
+    T[top.cell_slot[[1, 2, 3]]] = 0.5 * (T0_K + JET_K), JET_K + 100.0, T0_K - 30.0
+    throw_stage(ejected, T, matrix.first, matrix.target, matrix.share, caught, to_gas)
+    assert caught[top.cell_slot] == pytest.approx([0.0, 250.0, 0.0, 250.0])
+    assert to_gas[top.cell_slot[0]] == pytest.approx(500.0)
+
+
+@pytest.mark.parametrize("between", ["cells", "groups", "columns"])
+def test_sheets_stop_jets_that_fly_sideways_and_none_that_fly_over_them(between) -> None:
+    top = module(6, 3, 3)
+    bare, over = absorption(top, ASIDE), absorption(top, UP)
+    rooms = screened(top, (BarrierSpec(between=between, W_per_K=0.02, name="sheet"),))
+    inside = absorption(top, ASIDE, rooms)
+    source = np.repeat(np.arange(top.n_cell_slots), np.diff(bare.first))
+    room = rooms[top.slot_cell]
+    kept = (room[source] == room[bare.target]).sum()
+    assert len(inside.share) == kept < len(bare.share)
+    assert (kept == 0) == (between == "cells")
+    assert len(absorption(top, UP, rooms).share) == len(over.share)

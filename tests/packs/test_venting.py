@@ -222,7 +222,7 @@ def test_every_joule_and_atom_of_a_burning_module_is_booked_once() -> None:
         progress += advance
         ejected = 3e4 * advance
         T = np.minimum(T + reacting * 60.0, 1000.0)
-        throw_stage(ejected, matrix.first, matrix.target, matrix.share, caught, to_gas)
+        throw_stage(ejected, T, matrix.first, matrix.target, matrix.share, caught, to_gas)
         vent_stage(
             0.1, numbers, place, T, capacity, progress, soc, ejected, 0.02 * advance, to_gas, vents,
             gas,

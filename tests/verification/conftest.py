@@ -138,4 +138,9 @@ def every_flow() -> tuple[str, ...]:
     return (  # JSON is YAML
         "faults=" + json.dumps(faults), "wiring.rail=" + json.dumps(rail),
         "cell.runaway={set: nmc_21700_arc}",
+        "module={enclosure: {free_volume: 1 L, wall_conductance: 0.5 W/K, relief: {kind: valve, "
+        "pressure: 1.2 bar, area: 100 mm^2, discharge: 0.7}, combustion: {ignition_temperature: "
+        "600 degC}}, ejecta: {direction: sideways, absorbed: 0.5}}",
+        "thermal.housing={heat_capacity: 500 J/K, cell_conductance: 0.02 W/K, "
+        "ambient_conductance: 0.5 W/K}",
     )  # fmt: skip

@@ -31,10 +31,16 @@ LOSSES = {
     "short_J": SHORT_W, "joint_J": JOINT_W, "bleed_J": BLEED_W, "busbar_J": LINK_W,
     "path_J": PATH_W, "external_J": EXTERNAL_W, "rail_J": RAIL_W,
 }  # fmt: skip
-IN_TWO_BALANCES = ("short_J", "joint_J", "busbar_J", "rail_J", "pcs_dc_J", "reaction_J")
+IN_TWO_BALANCES = (
+    "short_J", "joint_J", "busbar_J", "rail_J", "pcs_dc_J", "reaction_J", "ejected_J", "caught_J",
+    "vented_J",
+)  # fmt: skip
 """Lost by one balance and gained by the next: heat of the wiring at the cells, DC power, heat of
-reactions."""
-AS_THEY_HAPPEN = ("heater_J", "reaction_J", "ejected_J", "fuelled_J")
+reactions, what cells hand to the gas."""
+AS_THEY_HAPPEN = (
+    "heater_J", "reaction_J", "ejected_J", "fuelled_J", "caught_J", "vented_J", "latent_J",
+    "solids_J", "walls_J",
+)  # fmt: skip
 """Booked by the stage that makes them."""
 WIRING = {"capacitor_J": ("link_capacitance_F", 1.0), "link_bleed_J": ("link_bleed_ohm", -1.0)}
 """What the flow is proportional to, or to its inverse."""
