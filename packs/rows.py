@@ -17,15 +17,20 @@ def copy_row(row, source, runs, block):
         Row of every table, from 0.
     source : (n,)
         Any real, integer or boolean type; converted as by an assignment of NumPy.
-    runs : int64 (m, 4)
-        First number of the run in `source`; where it goes in `block` for row 0; how many numbers;
-        how many the table of that run has in a row.
+    runs : int64 (m, 6)
+        First number of the run in `source`, and how far the next one is; where the first goes in
+        `block` for row 0, and how much further the next one; how many numbers; how many the table
+        of that run has in a row. None is negative.
     block : (k,), written
         The tables.
     """
     for run in range(runs.shape[0]):
         # Unsigned offsets: the compiler need not think of indices from the end, and vectorises.
-        start = np.uint64(runs[run, 0])
-        place = np.uint64(runs[run, 1] + row * runs[run, 3])
-        for k in range(np.uint64(runs[run, 2])):
-            block[place + k] = source[start + k]
+        start, apart = np.uint64(runs[run, 0]), np.uint64(runs[run, 1])
+        place, onward = np.uint64(runs[run, 2] + row * runs[run, 5]), np.uint64(runs[run, 3])
+        if apart == 1 and onward == 1:
+            for k in range(np.uint64(runs[run, 4])):
+                block[place + k] = source[start + k]
+        else:
+            for k in range(np.uint64(runs[run, 4])):
+                block[place + k * onward] = source[start + k * apart]

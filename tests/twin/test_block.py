@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from twin.runfiles.block import Block, RecordedChannel
+from twin.runfiles.block import Block, RecordedChannel, _runs
 from twin.runfiles.layout import ChannelSpec
 
 ROWS = 4
@@ -55,7 +55,7 @@ def test_a_row_is_what_an_assignment_would_give() -> None:
         assert found[name].dtype == rows.dtype
 
 
-@pytest.mark.parametrize("index", [[3, 1, 30, 0], [5, 6, 7, 8], [-1, 0, 0], [4]])
+@pytest.mark.parametrize("index", [[3, 1, 30, 0], [5, 6, 7, 8], [-1, 0, 0], [4], [8, 8, 9, 9]])
 def test_an_index_picks_orders_and_repeats(index) -> None:
     floats = np.arange(40.0)
     block = Block([channel("x", floats[4:], "f4", np.array(index))], ROWS)
@@ -75,3 +75,13 @@ def test_tables_keep_apart_and_other_rows_stay() -> None:
     assert parts["a"].tolist() == [[0.0, 1.0], [0.0, 0.0], [0.0, 0.0], [10.0, 11.0]]
     assert parts["b"][0].tolist() == [2.0, 3.0, 4.0, 5.0]
     assert parts["c"].tolist() == [5.0, 0.0, 0.0, 15.0]  # a scalar has no second axis
+
+
+def test_cells_kept_place_by_place_are_few_pieces_and_in_the_order_shown() -> None:
+    kept, place = np.arange(64.0), np.arange(3)
+    slot = (place * 16 + np.arange(16)[:, None]).ravel()  # three in parallel, in rows of 16 groups
+    runs = _runs(channel("x", kept, "f4", slot), kept, 0)
+    assert len(runs) == 3
+    block = Block([channel("x", kept, "f4", slot)], ROWS)
+    block.take(1)
+    np.testing.assert_array_equal(block.parts(1, 2)["g"]["x"][0], slot)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from packs.rows import copy_row
 from twin.runfiles.layout import ChannelSpec
 
-Run = tuple[int, int, int, int]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,36 +61,39 @@ class Block:
     """
 
     def __init__(self, channels: Sequence[RecordedChannel], rows: int) -> None:
-        self.time_s = np.zeros(rows)
-        self._tables: dict[str, dict[str, NDArray[Any]]] = {}
-        sizes: dict[np.dtype[Any], int] = {}
-        for channel in channels:
-            kind = np.dtype(channel.spec.dtype)
-            sizes[kind] = sizes.get(kind, 0) + rows * channel.size
-        buffers = {kind: np.zeros(size, dtype=kind) for kind, size in sizes.items()}
-        ends = dict.fromkeys(buffers, 0)
-        runs: dict[tuple[int, np.dtype[Any]], list[Run]] = {}
+        self._rows = rows
+        self._homes: list[tuple[ChannelSpec, slice, tuple[int, ...], float]] = []
+        self._sizes: dict[np.dtype[Any], int] = {}
+        runs: dict[tuple[int, np.dtype[Any]], list[Ints]] = {}
         owners: dict[int, NDArray[Any]] = {}
         for channel in channels:
             spec, width = channel.spec, channel.size
             kind = np.dtype(spec.dtype)
-            start, ends[kind] = ends[kind], ends[kind] + rows * width
+            start = self._sizes.get(kind, 0)
+            self._sizes[kind] = start + rows * width
             shape = (rows, width) if spec.axis is not None else (rows,)
-            table = buffers[kind][start : ends[kind]].reshape(shape)
-            self._tables.setdefault(spec.group, {})[spec.name] = table
+            self._homes.append((spec, slice(start, self._sizes[kind]), shape, channel.factor))
             owner = _owner(channel.source)
             owners.setdefault(id(owner), owner)
-            of_pair = runs.setdefault((id(owner), kind), [])
-            of_pair += [(at, start + to, n, width) for at, to, n in _runs(channel, owner)]
-        self._copies = [
-            (owners[owner].reshape(-1), np.array(found, dtype=np.int64), buffers[kind])
+            runs.setdefault((id(owner), kind), []).append(_runs(channel, owner, start))
+        self._plan = [
+            (owners[owner].reshape(-1), np.concatenate(found), kind)
             for (owner, kind), found in runs.items()
         ]
-        self._scaled = [
-            (self._tables[channel.spec.group][channel.spec.name], channel.factor)
-            for channel in channels
-            if channel.factor != 1.0
-        ]
+        self._allocate()
+
+    def _allocate(self) -> None:
+        """Make the tables."""
+        self.time_s = np.zeros(self._rows)
+        buffers = {kind: np.zeros(size, dtype=kind) for kind, size in self._sizes.items()}
+        self._copies = [(source, runs, buffers[kind]) for source, runs, kind in self._plan]
+        self._tables: dict[str, dict[str, NDArray[Any]]] = {}
+        self._scaled: list[tuple[NDArray[Any], float]] = []
+        for spec, at, shape, factor in self._homes:
+            table = buffers[np.dtype(spec.dtype)][at].reshape(shape)
+            self._tables.setdefault(spec.group, {})[spec.name] = table
+            if factor != 1.0:
+                self._scaled.append((table, factor))
 
     def take(self, row: int) -> None:
         """Copy every source into the row of that number."""
@@ -115,13 +118,21 @@ def _owner(source: NDArray[Any]) -> NDArray[Any]:
     return source
 
 
-def _runs(channel: RecordedChannel, owner: NDArray[Any]) -> list[tuple[int, int, int]]:
-    """Return the pieces of a channel that lie together in its owner.
+def _runs(channel: RecordedChannel, owner: NDArray[Any], first: int) -> Ints:
+    """Return the pieces of a channel that one loop copies, as `copy_row` takes them.
+
+    Cells are kept in another order than they are shown in: of those in parallel, first all the
+    first ones of 32 groups. So the pieces are looked for in the order of the file and in that of
+    the memory, and the fewer are taken.
+
+    Parameters
+    ----------
+    first : int
+        Where the channel's table begins.
 
     Returns
     -------
-    list of (int, int, int)
-        Place in the flat owner, place in the row, how many.
+    int64 (m, 6)
     """
     source, index = channel.source, channel.index
     if owner is source:
@@ -131,6 +142,19 @@ def _runs(channel: RecordedChannel, owner: NDArray[Any]) -> list[tuple[int, int,
         places = (offset + source.strides[0] * np.arange(len(source))) // source.itemsize
     if index is not None:
         places = places[index]
-    begins = np.flatnonzero(np.diff(places, prepend=places[0] - 2) != 1)
-    counts = np.diff(begins, append=len(places))
-    return list(zip(places[begins].tolist(), begins.tolist(), counts.tolist(), strict=True))
+    as_shown, as_kept = np.arange(len(places)), np.argsort(places, kind="stable")
+    found = min((_even_runs(places[order], order) for order in (as_shown, as_kept)), key=len)
+    found[:, 2] += first
+    return np.column_stack((found, np.full(len(found), channel.size)))
+
+
+def _even_runs(at: Ints, to: Ints) -> Ints:
+    """Return the runs of even steps: first place and step in the source, in the row, number."""
+    apart, onward = (int(np.median(np.diff(x))) if len(x) > 1 else 1 for x in (at, to))
+    is_break = (np.diff(at) != apart) | (np.diff(to) != onward)
+    if apart < 0 or onward < 0:
+        apart, onward, is_break = 1, 1, np.ones_like(is_break)
+    begins = np.flatnonzero(np.concatenate(([True], is_break)))
+    counts = np.diff(begins, append=len(at))
+    steps = np.tile((apart, onward), (len(begins), 1))
+    return np.column_stack((at[begins], steps[:, 0], to[begins], steps[:, 1], counts))
