@@ -85,3 +85,14 @@ def test_cells_kept_place_by_place_are_few_pieces_and_in_the_order_shown() -> No
     block = Block([channel("x", kept, "f4", slot)], ROWS)
     block.take(1)
     np.testing.assert_array_equal(block.parts(1, 2)["g"]["x"][0], slot)
+
+
+def test_another_block_has_tables_of_its_own() -> None:
+    floats = np.arange(6.0)
+    block = Block([channel("a", floats, "f4")], ROWS)
+    other = block.another()
+    block.take(0)
+    floats += 10.0
+    other.take(0)
+    assert block.parts(0, 1)["g"]["a"].tolist() == [[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]
+    assert other.parts(0, 1)["g"]["a"].tolist() == [[10.0, 11.0, 12.0, 13.0, 14.0, 15.0]]

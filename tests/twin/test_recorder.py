@@ -11,7 +11,7 @@ import pytest
 
 from twin.runfiles.hdf5 import RunFile
 from twin.runfiles.layout import Axis, ChannelSpec, DiskFull, Event
-from twin.runfiles.recorder import NullRecorder, RecordedChannel, Recorder
+from twin.runfiles.recorder import BEHIND_BYTES, NullRecorder, RecordedChannel, Recorder
 from twin.runfiles.results import open_run
 
 AXES = {"cell": Axis(name="cell", size=4)}
@@ -65,6 +65,50 @@ def test_an_index_picks_and_orders_the_entries(tmp_path: Path) -> None:
     recorder.close("done")
     with open_run(tmp_path / "run.h5") as run:
         assert run.channel("truth/cell_voltage_V").tolist() == [[3.0, 1.0, 30.0, 0.0]]
+
+
+WIDE = {"cell": Axis(name="cell", size=40_000)}
+
+
+def start_wide(path: Path, cell: np.ndarray) -> Recorder:
+    """A recorder whose blocks of 8 rows are large enough to be written behind the run."""
+    assert 8 * cell.size * 4 >= BEHIND_BYTES
+    file = RunFile.create(path, attributes={}, axes=WIDE, channels=[CELL], block_rows=8)
+    return Recorder(file, [RecordedChannel(CELL, cell)], 8)
+
+
+def test_blocks_written_behind_the_run_hold_the_rows_of_their_time(tmp_path: Path) -> None:
+    cell = np.zeros(40_000)
+    recorder = start_wide(tmp_path / "run.h5", cell)
+    for k in range(53):
+        cell[:] = k
+        recorder.row(float(k))
+        recorder.event(Event(time_s=float(k), source="test", code="x"))
+        if k == 21:
+            recorder.attributes({"note": "seen"})
+    recorder.close("done")
+    with open_run(tmp_path / "run.h5") as run:
+        rows = run.channel("truth/cell_voltage_V")
+        np.testing.assert_array_equal(rows, np.broadcast_to(np.arange(53.0)[:, None], rows.shape))
+        assert [event.time_s for event in run.events] == list(range(53))
+        assert run.attributes["note"] == "seen"
+
+
+def test_what_fails_behind_the_run_is_told_by_a_later_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = start_wide(tmp_path / "run.h5", np.zeros(40_000))
+
+    def full() -> None:
+        raise DiskFull("full")
+
+    with monkeypatch.context() as patch, pytest.raises(DiskFull):
+        patch.setattr(recorder.file, "flush", full)
+        for k in range(16):  # at the latest where the next block is handed over
+            recorder.row(float(k))
+    recorder.close("disk full", 4)
+    with open_run(tmp_path / "run.h5") as run:
+        assert (run.ended, run.attributes["exit_code"]) == ("disk full", 4)
 
 
 def test_memory_is_flat_in_run_length(tmp_path: Path) -> None:

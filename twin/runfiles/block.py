@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,8 @@ class Block:
     ----------
     time_s : float64 (rows,)
         To be filled by the owner of the block [s].
+    row_bytes : int
+        Of all channels.
 
     Notes
     -----
@@ -80,7 +83,14 @@ class Block:
             (owners[owner].reshape(-1), np.concatenate(found), kind)
             for (owner, kind), found in runs.items()
         ]
+        self.row_bytes = sum(size // rows * kind.itemsize for kind, size in self._sizes.items())
         self._allocate()
+
+    def another(self) -> Block:
+        """Return a block for the same channels with tables of its own."""
+        other = copy(self)
+        other._allocate()
+        return other
 
     def _allocate(self) -> None:
         """Make the tables."""
