@@ -117,3 +117,34 @@ def test_kernels_have_no_fastmath_and_release_the_lock() -> None:
     assert options.get("fastmath", False) is False
     assert options["nogil"] and options["nopython"]
     assert options["error_model"] == "numpy"
+
+
+FIRST_CALL = """
+import sys
+import numpy as np
+from cell_models.jit import kernel
+
+@kernel
+def total(x):
+    return x.sum()
+
+@kernel
+def product(a, b):
+    return a @ b
+
+assert total(np.ones(3)) == 3.0
+assert "scipy.linalg" not in sys.modules
+assert product(np.eye(2), np.full((2, 2), 3.0)).tolist() == [[3.0, 3.0], [3.0, 3.0]]
+"""
+
+
+def test_the_first_call_imports_no_linear_algebra_and_a_product_of_matrices_still_does(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "first_call.py").write_text(FIRST_CALL, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PACKTWIN_CACHE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "first_call.py")],
+        env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
