@@ -21,6 +21,8 @@ _MIX_2 = _U(0x94D049BB133111EB)
 TO_UNIT = 1.0 / 9007199254740992.0  # 2**-53
 CENTRE = 0.425
 """AS 241: the quantile needs no logarithm this near to the median."""
+FAR = 5.0
+"""And another ratio of polynomials beyond this: one draw of 4e10."""
 
 
 def channel_key(seed: int, channel: str, index: int = 0) -> np.uint64:
@@ -93,6 +95,23 @@ def central_quantile(q: float) -> float:
 
 
 @kernel
+def far_quantile(r: float) -> float:
+    """Give the size of the normal quantile of p for ``r = sqrt(-log(min(p, 1 - p)))`` <= `FAR`.
+
+    No branch, fit for lanes.
+    """
+    return ratio(
+        r - 1.6,
+        1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
+        3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
+        2.27238449892691845833e-2, 7.74545014278341407640e-4,
+        2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
+        1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
+        1.05075007164441684324e-9,
+    )  # fmt: skip
+
+
+@kernel
 def normal_quantile(p: float) -> float:
     """Give the quantile of the standard normal distribution, to 1e-15 relative.
 
@@ -105,16 +124,8 @@ def normal_quantile(p: float) -> float:
     if abs(q) <= CENTRE:
         return central_quantile(q)
     r = math.sqrt(-math.log(min(p, 1.0 - p)))
-    if r <= 5.0:
-        x = ratio(
-            r - 1.6,
-            1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
-            3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
-            2.27238449892691845833e-2, 7.74545014278341407640e-4,
-            2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
-            1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
-            1.05075007164441684324e-9,
-        )  # fmt: skip
+    if r <= FAR:
+        x = far_quantile(r)
     else:
         x = ratio(
             r - 5.0,

@@ -32,7 +32,7 @@ from packs.overlay import (
     STUCK,
     SWAP,
 )
-from packs.rng import CENTRE, TO_UNIT, central_quantile, hash64, normal_quantile
+from packs.rng import CENTRE, FAR, TO_UNIT, central_quantile, far_quantile, hash64, normal_quantile
 
 _U = np.uint64
 _HALF_TO_UNIT = 1.0 / 4294967296.0  # 2**-32
@@ -52,10 +52,10 @@ number of all), sampling period [ms], samples under way."""
 def draw(lo, hi, counter, keys, sheet, faults, scratch):
     """Draw for sensors ``lo : hi``: a normal number, and two chances in (0, 1).
 
-    The normal number is bit for bit `packs.rng.normal` of key and counter: five draws of six in
-    lanes, the others, where there is noise at all, one by one. The chances come from the halves of
-    another hash, so that they depend neither on the noise nor on each other; they are drawn only
-    where something has a chance.
+    The normal number is bit for bit `packs.rng.normal` of key and counter: five draws of six need
+    no logarithm, the others are drawn only where there is noise at all. The chances come from the
+    halves of another hash, so that they depend neither on the noise nor on each other; they are
+    drawn only where something has a chance.
 
     Parameters
     ----------
@@ -90,8 +90,39 @@ def draw(lo, hi, counter, keys, sheet, faults, scratch):
         rare[far] = float(np.int64(k))
         noisy = sheet[OWN_NOISE, k] + faults[NOISE, k] > 0.0
         far += _U(1) if noisy and abs(uniform[k] - 0.5) > CENTRE else _U(0)
+    draw_far(far, uniform[_U(lo) : _U(hi)], uniform, rare, normal)
+
+
+@kernel
+def draw_far(far, root, uniform, rare, normal):
+    """Draw the normal numbers that need a logarithm: these one by one, the rest in lanes.
+
+    Parameters
+    ----------
+    far : int
+    root : float64 (n,), written
+        The uniform numbers themselves, from the first of this draw: no number is read after the
+        root in its place was written, for the places of the rare ones rise.
+    uniform, rare : float64 (n,), written
+        Uniform numbers by place, and `far` places.
+    normal : float64 (n,), written
+    """
+    left = _U(0)
     for j in range(far):
-        normal[_U(rare[j])] = normal_quantile(uniform[_U(rare[j])])
+        k = _U(rare[j])
+        p = uniform[k]
+        r = math.sqrt(-math.log(min(p, 1.0 - p)))
+        if r > FAR:
+            normal[k] = normal_quantile(p)
+            continue
+        root[left], rare[left] = r if p > 0.5 else -r, rare[j]
+        left += _U(1)
+    for j in range(left):
+        r = root[j]
+        x = far_quantile(abs(r))
+        root[j] = -x if r < 0.0 else x
+    for j in range(left):
+        normal[_U(rare[j])] = root[j]
 
 
 @kernel
