@@ -42,6 +42,13 @@ AIR_PRESSURE_PA = 101325.0
 
 
 @kernel
+def gather(floats, places, out):
+    """Copy the numbers at `places`, int64 (n,) and inside `floats`, to `out`, float64 (n,)."""
+    for k in range(len(out)):
+        out[k] = floats[np.uint64(places[k])]
+
+
+@kernel
 def hand_over(
     tick, value, valid, sampled_at, position, fuse_blown, out, is_valid, age_s, fed, whole
 ):
@@ -221,7 +228,7 @@ class Sensors:
             np.multiply(self._flow_fraction, self._nominal_flow, out=self._flow)
             if self._flow_share is not None:  # of the pump
                 self._flow *= self._flow_share
-        np.take(floats, places, out=self.gathered, mode="clip")
+        gather(floats, places, self.gathered)
         if self._series > 1:
             self.truth[self.slices["group_voltage_V"]] /= self._series
         if self._wire_ohm > 0.0:
