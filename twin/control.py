@@ -11,11 +11,13 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable
+from operator import is_
 from typing import Any
 
 import numpy as np
 
-from controllers.exchange import mean_of, zero_bad_limits
+from cell_models.jit import bound
+from controllers.exchange import mean_of, take_command, zero_bad_limits
 from controllers.ports import (
     Alarm,
     BmsCommand,
@@ -112,6 +114,7 @@ class BmsPort:
         self.measurements.host = HostRequest(mode=HostMode.NORMAL)
         self.measurements.contactor_feedback = np.zeros((pack.n_racks, 3), dtype=np.bool_)
         self.measurements.fuse_ok = np.ones(pack.n_racks, dtype=np.bool_)
+        self._agreed = self._known = _arrays_of(BmsCommand.all_open(pack))
 
     def bind(self, out: Any, sensors_view: Any, switch_view: Any, ems_out: Any) -> None:
         """Take the views on the commands in force and on what is measured."""
@@ -119,6 +122,11 @@ class BmsPort:
         self._sensors = sensors_view
         self._switch = switch_view
         self._ems_out = ems_out
+        self._in_force = (
+            out.coil, out.limit_A, out.state, out.bleed, out.soc, out.soc_std, out.soc_counted,
+            out.soh,
+        )  # fmt: skip
+        self._take = bound(take_command, *self._agreed, *self._in_force)
 
     def fill(self, tick: int, unix_start_s: float, power_W: float) -> Measurements:
         """Copy what is measured into the message."""
@@ -164,9 +172,8 @@ class BmsPort:
     def accept(self, tick: int, command: BmsCommand) -> None:
         """Put a command in force; limits that are no numbers count as zero."""
         out = self.out
-        self._write(command)
+        bad = self._write(command)
         out.commanded_at[0] = tick
-        bad = zero_bad_limits(out.limit_A.reshape(-1))
         if bool(bad) != bool(out.bad_limits[0]):
             self._emit(_bad_limits(tick, bad))
         out.bad_limits[0] = bad
@@ -174,27 +181,41 @@ class BmsPort:
             out.alarms[alarm.severity] += 1 if alarm.active else -1
             self._emit(self._event(tick, alarm))
 
-    def _write(self, command: BmsCommand) -> None:
-        out = self.out
-        out.coil[:, 0] = command.minus
-        out.coil[:, 1] = command.precharge
-        out.coil[:, 2] = command.plus
-        out.bleed[:] = command.bleed
-        limit = out.limit_A
-        limit[:SITE, CHARGE] = command.rack_charge_limit_A
-        limit[:SITE, DISCHARGE] = command.rack_discharge_limit_A
-        limit[SITE, CHARGE] = command.site_charge_limit_A
-        limit[SITE, DISCHARGE] = command.site_discharge_limit_A
-        out.state[:] = command.state
-        out.soc[:] = command.group_soc
-        out.soc_std[:] = command.group_soc_std
-        out.soc_counted[:] = command.group_soc_counted
-        out.soh[:] = command.group_soh
+    def _write(self, command: BmsCommand) -> int:
+        """Copy a command to the state; return how many of its limits count as zero."""
+        out, arrays = self.out, _arrays_of(command)
+        if all(map(is_, arrays, self._known)) or self._are_as_agreed(arrays):
+            self._known = arrays
+            bad = self._take(*arrays, *self._in_force)
+        else:
+            self._assign(arrays)
+            bad = zero_bad_limits(out.limit_A.reshape(-1))
         out.usable_discharge_J[0] = command.usable_discharge_J
         out.usable_charge_J[0] = command.usable_charge_J
         out.request[0] = command.request
         out.sequence[0] = command.sequence
         out.duty[:] = (command.pump, command.fan, command.valve, command.chiller, command.heater)
+        return bad
+
+    def _are_as_agreed(self, arrays: tuple[Any, ...]) -> bool:
+        """Tell whether the arrays of a command have the types and shapes that `BmsCommand` says."""
+        return all(
+            type(array) is np.ndarray
+            and array.dtype == safe.dtype
+            and array.shape == safe.shape
+            and array.flags.c_contiguous
+            and array.flags.aligned
+            for array, safe in zip(arrays, self._agreed, strict=True)
+        )
+
+    def _assign(self, arrays: tuple[Any, ...]) -> None:
+        """Put arrays in force that are other than agreed, as far as NumPy can assign them."""
+        coil, limit_A, *rest = self._in_force
+        coil[:, 0], coil[:, 1], coil[:, 2] = arrays[:3]
+        limit_A[:SITE, CHARGE], limit_A[:SITE, DISCHARGE] = arrays[3:5]
+        limit_A[SITE, CHARGE], limit_A[SITE, DISCHARGE] = arrays[5:7]
+        for to, values in zip(rest, arrays[7:], strict=True):
+            to[:] = values
 
     def _event(self, tick: int, alarm: Alarm) -> Event:
         return Event(
@@ -208,6 +229,16 @@ class BmsPort:
             limit=alarm.limit,
             text=alarm.text,
         )
+
+
+def _arrays_of(command: BmsCommand) -> tuple[Any, ...]:
+    """Return the arrays of a command in the order in which `take_command` takes them."""
+    return (
+        command.minus, command.precharge, command.plus, command.rack_charge_limit_A,
+        command.rack_discharge_limit_A, command.site_charge_limit_A,
+        command.site_discharge_limit_A, command.state, command.bleed, command.group_soc,
+        command.group_soc_std, command.group_soc_counted, command.group_soh,
+    )  # fmt: skip
 
 
 class EmsPort:

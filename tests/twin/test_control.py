@@ -10,6 +10,7 @@ import pytest
 
 from controllers.ports import BmsCommand, Channel, EmsCommand, EmsInputs, Measurements
 from twin.build import build
+from twin.control import _arrays_of
 from twin.engine import Engine
 from twin.scenarios.load import example_path, parse_scenario
 from twin.watchdog import HangError, Watchdog
@@ -158,3 +159,35 @@ def test_a_power_that_is_no_number_counts_as_zero_and_is_told(engine: Engine) ->
     engine.ems_port.accept(EmsCommand(power_W=float("nan")), engine.tick)
     assert engine.ems_port.out.power_W[0] == 0.0
     assert [event.code for event in engine.events] == ["ems_power_not_finite"]
+
+
+def test_a_command_is_put_in_force_alike_whatever_its_arrays_are(engine: Engine) -> None:
+    port, rng = engine.bms_port, np.random.default_rng(3)
+    agreed = BmsCommand.all_open(port.pack)
+    for array in _arrays_of(agreed):
+        array[...] = rng.random(array.shape) * 3.0
+    port.accept(engine.tick, agreed)
+    names = ("coil", "limit_A", "state", "bleed", "soc", "soc_std", "soc_counted", "soh")
+    first = {name: getattr(port.out, name).copy() for name in names}
+    assert first["limit_A"].any() and first["coil"].any() and first["soc_counted"].any()
+    port.accept(engine.tick, BmsCommand.all_open(port.pack))
+    assert not port.out.limit_A.any() and np.isnan(port.out.soc).all()
+    odd = BmsCommand.all_open(port.pack)
+    for field in BmsCommand.__slots__:
+        value = getattr(agreed, field)
+        if isinstance(value, np.ndarray):
+            wide = np.repeat(value, 2, axis=-1)[..., ::2]  # strided, or a list, or of another type
+            kind = {"group_soc": list(value), "bleed": value.astype(np.float64)}
+            setattr(odd, field, kind.get(field, wide))
+    port.accept(engine.tick, odd)
+    for name, values in first.items():
+        np.testing.assert_array_equal(getattr(port.out, name), values, err_msg=name)
+
+
+def test_a_command_of_another_size_is_a_lost_bms(engine: Engine) -> None:
+    port = engine.bms_port
+    command = BmsCommand.all_open(port.pack)
+    command.group_soc = np.zeros(port.pack.n_groups + 1)
+    with pytest.raises(ValueError):
+        port.accept(engine.tick, command)
+    port.accept(engine.tick, BmsCommand.all_open(port.pack))
