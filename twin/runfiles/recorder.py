@@ -72,8 +72,8 @@ class Recorder:
         self._behind = Behind()
         self._block = self._next = Block(channels, block_rows)
         self._row_bytes = self._block.row_bytes
-        if self._row_bytes * block_rows >= BEHIND_BYTES:
-            self._next = self._block.another()
+        is_large = self._row_bytes * block_rows >= BEHIND_BYTES
+        self._prepare_at = max(block_rows // 2, 1) if is_large else 0
 
     def _check(self, channel: RecordedChannel) -> None:
         spec, size = channel.spec, self.file.width(channel.spec)
@@ -103,6 +103,9 @@ class Recorder:
         self._block.take(k)
         self._filled = k + 1
         self.rows += 1
+        if self._filled == self._prepare_at:
+            self._prepare_at = 0
+            self._behind.start(self._prepare)
         if self._filled == self._block_rows or (
             time.monotonic() - self._last_write_s > self._max_wait_s
         ):
@@ -147,6 +150,10 @@ class Recorder:
         self.file.check_space()
         self._take_pending()()
         self._commit()
+
+    def _prepare(self) -> None:
+        """Make the second block, which is filled while the first one is written."""
+        self._next = self._block.another()
 
     def _hand_over(self) -> None:
         """Write and flush what is in memory, behind the run where that is much."""
