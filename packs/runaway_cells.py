@@ -47,8 +47,8 @@ TORN = 0.05
 """Of its resistance, what an erupting cell has left: torn electrodes touch all over, hundreds of
 kelvin beyond their tables. With `EVENT_S` it gives off its charge while matter leaves; assumed."""
 SHORT_S, EVENT_S = 10.0, 3.5
-"""In so long the short of a collapsed separator alone would empty its cell, as ``nmc_prismatic`` has
-it (Feng 2015), and that of an erupting one: how long the event of a 21700 takes (databank)."""
+"""In so long the short of a collapsed separator alone would empty its cell (Feng 2015, as in
+``nmc_prismatic``), and that of an erupting one: how long the event of a 21700 takes (databank)."""
 OF_CELLS = (
     ("own_S", "S"), ("reaction_J", "J"), ("ejected_J", "J"), ("ejected_kg", "kg"), ("out_J", "J"),
     ("out_kg", "kg"), ("progress", ""), ("soc", ""),
