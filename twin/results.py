@@ -1,0 +1,92 @@
+"""What-if results: the outcome of a run in which cells may run away, from its file alone.
+
+`what_if` answers whether runaway spread, how far, how long after the first alarm, and why, and
+gives the numbers behind it (`twin.whatif.tree`). It claims nothing that the file does not hold:
+what is missing is None, and the sentences say so.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twin.runfiles.results import Run, open_run
+from twin.whatif.cells import front_of, injected, lost_of, margin_of, outcomes, seed_of
+from twin.whatif.flags import flags_of, warned_of
+from twin.whatif.gas import gas_of, peaks_of
+from twin.whatif.heat import arrival_of, feeds_of, split_of
+from twin.whatif.source import Source
+from twin.whatif.tree import Answer, Front, Lost, Warned, WhatIf
+from twin.whatif.words import NOT_RECORDED, answer_of
+
+
+def what_if(run: Run | str | os.PathLike[str]) -> WhatIf:
+    """Return the outcome of a run.
+
+    Parameters
+    ----------
+    run : Run or path
+        An open run, or a run file; finished or not.
+
+    Returns
+    -------
+    WhatIf
+        With `has_runaway` False, and one sentence, where the file records no reacting cells.
+
+    Raises
+    ------
+    NotARun
+        The file is missing, foreign, damaged or of a newer format.
+    """
+    if isinstance(run, Run):
+        return _read(Source(run))
+    with open_run(run) as opened:
+        return _read(Source(opened))
+
+
+def _read(source: Source) -> WhatIf:
+    run, ledger = source.run, source.run.ledger
+    time_s = source.time_s if source.has("truth/cell_temperature_K") else [0.0]
+    about = {
+        "file": str(run.path),
+        "scenario": str(run.attributes.get("scenario_name") or run.path.stem),
+        "start_s": float(time_s[0]),
+        "end_s": float(time_s[-1]),
+        "ended": run.ended,
+        "energy_residual_J": ledger.get("residual_J"),
+        "energy_residual": ledger.get("residual"),
+        "charge_residual_As": ledger.get("charge_residual_As"),
+    }
+    if not source.is_reacting:
+        return WhatIf(
+            **about, has_runaway=False, did_spread=False, cells=(), seed=None, arrival=None,
+            answer=Answer(spread=NOT_RECORDED, far="", after_alarm="", why=""),
+            front=Front(speed_m_per_s=None, r2=None, n_cells=0, reason="no reacting cells"),
+            lost=Lost(n_cells=0, ran_away=0, followed=0, spent=0, opened=0),
+            peaks=peaks_of(source), heat=None, feeds=(), margin=None, flags=(),
+            warned=Warned(flag_s=None, code="", before_first_s=None, before_second_s=None),
+            gas=gas_of(source), notes=(),
+        )  # fmt: skip
+    return _reacting(source, about)
+
+
+def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
+    cells, faults = outcomes(source), injected(source)
+    seed = seed_of(cells, faults)
+    front, lost = front_of(source, seed), lost_of(source, cells, seed)
+    margin = margin_of(source, cells)
+    flags, missing = flags_of(source, faults)
+    warned, arrival = warned_of(flags, cells), arrival_of(source, cells, seed, margin)
+    feeds = feeds_of(source, cells)
+    notes = [missing] if missing else []
+    if source.run.ended != "done":
+        notes.append(f"the run ended early ({source.run.ended}): more might have followed")
+    if source.separator_K is None:
+        notes.append("the collapse of separators is not known from this file: no margin is given")
+    return WhatIf(
+        **about, has_runaway=True, did_spread=lost.followed > 0, cells=cells, seed=seed,
+        answer=answer_of(cells, seed, front, lost, margin, warned, arrival, feeds, faults),
+        front=front, lost=lost, peaks=peaks_of(source), heat=split_of(source), arrival=arrival,
+        feeds=feeds, margin=margin, flags=flags, warned=warned, gas=gas_of(source),
+        notes=tuple(notes),
+    )  # fmt: skip

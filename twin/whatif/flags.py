@@ -1,0 +1,79 @@
+"""What the BMS said first, by detector, and how long before cells ran away."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from twin.pages.verdicts import Place, parse_place, place_of
+from twin.whatif.cells import Injected
+from twin.whatif.source import Source
+from twin.whatif.tree import CellOutcome, Flag, Warned
+
+DETECTORS = {
+    "unexplained_K_per_s": "warming faster than the current explains",
+    "runaway_K_per_s": "warming while hot, or a lost voltage",
+    "voltage_V": "group voltage",
+    "temperature_K": "temperature",
+    "gas_ppm": "gas",
+    "pressure_Pa": "pressure",
+    "insulation_ohm": "insulation",
+}
+"""Quantities of the reference BMS in words; others are shown as they are named."""
+
+
+def flags_of(source: Source, faults: Injected) -> tuple[tuple[Flag, ...], str]:
+    """Return the alarms of the BMS, each code once, by time; and what is missing, in words.
+
+    Those before a fork come from its parent. A code that came early, before any fault, is told
+    again when it comes after the fault.
+    """
+    earlier, missing = source.earlier_events
+    quantity = _quantities(source)
+    began_s = -math.inf if faults.began_s is None else faults.began_s
+    where = [place_of(source.run, "cell", cell) for cell in faults.cells]
+    found: dict[tuple[str, bool, bool], Flag] = {}
+    for event in sorted([*earlier, *source.run.events], key=lambda e: e.time_s):
+        if event.source != "bms" or not event.is_alarm:
+            continue
+        is_early = event.time_s < began_s
+        named = parse_place(event.component)
+        is_elsewhere = bool(where) and all(_differs(named, place) for place in where)
+        key = (event.code, is_early, is_elsewhere)
+        if key not in found:
+            name = quantity.get(event.code, "")
+            found[key] = Flag(
+                code=event.code, detector=DETECTORS.get(name, name.replace("_", " ")),
+                severity=event.severity, time_s=event.time_s, component=event.component,
+                text=event.sentence, is_early=is_early, is_elsewhere=is_elsewhere,
+            )  # fmt: skip
+    return tuple(sorted(found.values(), key=lambda flag: flag.time_s)), missing
+
+
+def _differs(named: Place, where: Place) -> bool:
+    return any(where.get(level, index) != index for level, index in named.items())
+
+
+def _quantities(source: Source) -> dict[str, str]:
+    """Return what each code of alarm watches, as the BMS describes itself."""
+    told = source.run.attributes.get("bms")
+    try:
+        told = json.loads(told) if isinstance(told, str) else told
+    except ValueError:
+        return {}
+    rows = told.get("protection") if isinstance(told, dict) else None
+    rows = rows if isinstance(rows, list) else []
+    return {str(r["code"]): str(r["quantity"]) for r in rows if {"code", "quantity"} <= r.keys()}
+
+
+def warned_of(flags: tuple[Flag, ...], cells: tuple[CellOutcome, ...]) -> Warned:
+    """Return how long before the first and the second runaway the BMS flagged anything."""
+    first = next((f for f in flags if not f.is_early and not f.is_elsewhere), None)
+    times = sorted(c.triggered_s for c in cells if c.triggered_s is not None)
+    if first is None:
+        return Warned(flag_s=None, code="", before_first_s=None, before_second_s=None)
+    return Warned(
+        flag_s=first.time_s, code=first.code,
+        before_first_s=times[0] - first.time_s if times else None,
+        before_second_s=times[1] - first.time_s if len(times) > 1 else None,
+    )  # fmt: skip

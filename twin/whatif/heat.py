@@ -1,0 +1,145 @@
+"""Where heat came from and went; what warmed a neighbour; what flowed into failed cells."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from twin.whatif.source import COLLAPSED, HEAT, Source
+from twin.whatif.tree import Arrival, CellOutcome, Feed, HeatSplit, Margin, Seed
+
+CURRENT, VOLTAGE = "truth/cell_current_A", "truth/cell_voltage_V"
+ROUNDING = 1e-5
+"""Of single precision, in which currents and voltages are recorded."""
+NEEDED = ("heat_J", "reaction_J", "ejected_J", "stored_thermal_J", "coolant_J", "air_J")
+
+
+def split_of(source: Source) -> HeatSplit | None:
+    """Return the heat of the whole run from its ledger; None where that lacks a term."""
+    ledger = source.run.ledger
+    if any(name not in ledger for name in NEEDED):
+        return None
+    in_wires = sum(ledger.get(f"{name}_J", 0.0) for name in ("joint", "busbar", "rail"))
+    short_J = ledger.get("short_J", 0.0)
+    current_J = ledger["heat_J"] + short_J + in_wires
+    reaction_J, ejected_J = ledger["reaction_J"], ledger["ejected_J"]
+    caught_J = ledger.get("caught_J")
+    if caught_J is None and source.has("truth/cell_caught_J"):
+        caught_J = float(source.last("truth/cell_caught_J").sum())
+    return HeatSplit(
+        reaction_J=reaction_J,
+        current_J=current_J,
+        heater_J=ledger.get("heater_J", 0.0),
+        short_J=short_J,
+        ejected_J=ejected_J,
+        caught_J=caught_J,
+        stored_J=ledger["stored_thermal_J"],
+        coolant_J=ledger["coolant_J"],
+        air_J=ledger["air_J"],
+        body_J=reaction_J + current_J - ejected_J,
+        gas_terms_J={k: v for k, v in ledger.items() if k.startswith("gas_") and k.endswith("_J")},
+    )
+
+
+def arrival_of(
+    source: Source, cells: tuple[CellOutcome, ...], seed: Seed | None, margin: Margin | None
+) -> Arrival | None:
+    """Return what warmed the first cell that followed, or else the closest survivor.
+
+    None if no cell ran away, the file lacks what is needed, or nothing of it is in the file.
+    """
+    circuit, limit_K = source.circuit, source.separator_K
+    if seed is None or circuit is None or limit_K is None or not source.has("truth/cell_reaction_J"):
+        return None
+    after = [c for c in cells if c.order is not None and c.cell not in seed.cells]
+    if not after and margin is None:
+        return None
+    C = circuit.heat_capacity_J_per_K
+    target = min(after, key=lambda c: c.order or 0) if after else None
+    cell = target.cell if target is not None else margin.cell if margin is not None else 0
+    time_s, T = source.time_s, source.cell(HEAT, cell)
+    first = int(np.searchsorted(time_s, seed.first_s))
+    if target is None:
+        last = int(np.argmax(T))
+    else:
+        collapsed = np.flatnonzero(source.phase[:, cell] & COLLAPSED)
+        last = int(collapsed[0]) - 1 if len(collapsed) else len(T) - 1
+    if last <= first:
+        return None
+    rows = slice(first, last + 1)
+    current_J = reaction_J = 0.0
+    if source.has("truth/cell_heat_W"):
+        heat_W = source.cell("truth/cell_heat_W", cell)[rows]
+        current_J = float(np.trapezoid(heat_W, time_s[rows]))
+    released = source.cell("truth/cell_reaction_J", cell)
+    reaction_J = float(released[last] - released[first])
+    caught_J = None
+    if source.has("truth/cell_caught_J"):
+        caught = source.cell("truth/cell_caught_J", cell)
+        caught_J = float(caught[last] - caught[first])
+    arrived_J = C * float(T[last] - T[first])
+    return Arrival(
+        cell=cell, name=source.name(cell), is_survivor=target is None,
+        from_s=float(time_s[first]), until_s=float(time_s[last]), from_K=float(T[first]),
+        needed_J=C * (limit_K - float(T[first])), arrived_J=arrived_J, current_J=current_J,
+        reaction_J=reaction_J, caught_J=caught_J,
+        neighbours_J=arrived_J - current_J - reaction_J - (caught_J or 0.0),
+    )  # fmt: skip
+
+
+def feeds_of(source: Source, cells: tuple[CellOutcome, ...]) -> tuple[Feed, ...]:
+    """Return what flowed into every cell whose separator collapsed, in order of the collapse.
+
+    Its short takes v / R, which the cell gives in part; the rest comes through its terminals. Empty
+    where no cell has another in parallel, or the short's resistance cannot be read.
+    """
+    if not source.has(CURRENT, VOLTAGE) or source.group_of_cell is None:
+        return ()
+    if source.reactions is None or int(np.bincount(source.group_of_cell).max()) < 2:
+        return ()
+    failed = np.flatnonzero((source.phase & COLLAPSED > 0).any(axis=0))
+    if not failed.size:
+        return ()
+    inflow_A, voltage_V = inflow(source, failed), _columns(source, VOLTAGE, failed)
+    width_s = np.diff(source.time_s, prepend=source.time_s[0])
+    found = []
+    for k, cell in enumerate(failed.tolist()):
+        in_A, began_s = np.maximum(inflow_A[:, k], 0.0), cells[cell].collapsed_s
+        found.append(
+            Feed(
+                cell=cell, name=cells[cell].name,
+                from_s=float(source.time_s[0]) if began_s is None else began_s,
+                peak_A=float(in_A.max(initial=0.0)), charge_As=float(in_A @ width_s),
+                energy_J=float((in_A * voltage_V[:, k]) @ width_s),
+                opened_s=cells[cell].opened_s,
+            )
+        )  # fmt: skip
+    return tuple(sorted(found, key=lambda feed: feed.from_s))
+
+
+def inflow(source: Source, cells: np.ndarray) -> np.ndarray:
+    """Return the current into some cells through their terminals once they are short [A].
+
+    Parameters
+    ----------
+    source : Source
+        With currents, voltages and `reactions`.
+    cells : int (n,)
+
+    Returns
+    -------
+    float64 (rows, n)
+        0 before the collapse; negative while a cell feeds others.
+    """
+    short_ohm = math.inf if source.reactions is None else source.reactions.short_ohm
+    shorted = source.phase[:, cells] & COLLAPSED > 0
+    taken_A = _columns(source, VOLTAGE, cells) / short_ohm
+    into_A = np.where(shorted, taken_A - _columns(source, CURRENT, cells), 0.0)
+    return np.where(np.abs(into_A) > ROUNDING * np.abs(taken_A), into_A, 0.0)
+
+
+def _columns(source: Source, path: str, cells: np.ndarray) -> np.ndarray:
+    """Return some cells of a channel, float64 (rows, len(cells)), no-numbers as 0."""
+    parts = [values[:, cells].astype(np.float64) for _, values in source.run.blocks(path)]
+    return np.nan_to_num(np.concatenate(parts))

@@ -1,0 +1,205 @@
+"""A run file opened for its outcome: channels, places, its parents, what its scenario says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cell_models.ecm_params import EcmParams, load_ecm_params
+from packs.spec import RunawaySpec
+from twin.pages.verdicts import groups_of_cells
+from twin.runaway_fit import runaway_spec
+from twin.runfiles.layout import Event, NotARun
+from twin.runfiles.results import Run, open_run
+from twin.scenarios.runaway_section import Runaway
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+PHASE, TRIGGER = "truth/cell_runaway", "truth/cell_runaway_s"
+HEAT = "truth/cell_temperature_K"
+COLLAPSED, RAN, ERUPTED, SPENT = 2, 4, 8, 16
+"""Bits of `PHASE`."""
+OPENED = ("cell_fuse_blown", "cid_opened_overcharge", "cid_opened_temperature", "cid_opened")
+"""Codes of events of a cell that is cut off."""
+GENERATIONS = 8
+"""So many parents of a fork are asked for events."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run, and what is asked of it more than once.
+
+    Attributes
+    ----------
+    run : Run
+        Open.
+    """
+
+    run: Run
+
+    def has(self, *paths: str) -> bool:
+        """Tell whether the file holds all these channels and at least one row."""
+        return self.run.rows > 0 and all(path in self.run.channels for path in paths)
+
+    @cached_property
+    def is_reacting(self) -> bool:
+        """Whether the file records reacting cells."""
+        return self.has(PHASE, TRIGGER, HEAT)
+
+    @cached_property
+    def time_s(self) -> Floats:
+        """Of the rows, (rows,) [s]."""
+        return self.run.time_s()[: self.run.rows]
+
+    @cached_property
+    def phase(self) -> NDArray[np.uint8]:
+        """Phase of every cell, (rows, n_cells)."""
+        return self.run.channel(PHASE)
+
+    @cached_property
+    def trigger_s(self) -> Floats:
+        """When every cell ran away, NaN if it did not, (n_cells,) [s]."""
+        return np.ravel(self.run.channel(TRIGGER, self.run.rows - 1)).astype(np.float64)
+
+    def last(self, path: str) -> Floats:
+        """Return the last row of a channel, zeros of the cell axis where it is missing."""
+        if not self.has(path):
+            return np.zeros(self.run.axes["cell"].size)
+        return np.ravel(self.run.channel(path, self.run.rows - 1)).astype(np.float64)
+
+    def cell(self, path: str, cell: int) -> Floats:
+        """Return one cell of a channel over the rows, float64 (rows,)."""
+        parts = [values[:, cell] for _, values in self.run.blocks(path)]
+        return np.concatenate(parts).astype(np.float64)
+
+    def name(self, cell: int) -> str:
+        """Return where a cell sits, for people."""
+        return self.run.name_of("cell", cell)
+
+    def short_name(self, cell: int) -> str:
+        """Return where a cell sits as ``R1 M4 G6 C2``."""
+        places = self.run.axes["cell"].coordinates
+        letters = {"rack": "R", "module": "M", "group": "G", "place": "C"}
+        return " ".join(f"{letters.get(k, k)}{int(v[cell]) + 1}" for k, v in places.items())
+
+    @cached_property
+    def group_of_cell(self) -> Ints | None:
+        """Group of each cell over the site, (n_cells,)."""
+        return groups_of_cells(self.run)
+
+    @cached_property
+    def module_of_cell(self) -> Ints:
+        """Module of each cell over the site, (n_cells,); zeros where the file is silent."""
+        places = self.run.axes["cell"].coordinates
+        if not {"rack", "module"} <= places.keys():
+            return np.zeros(self.run.axes["cell"].size, dtype=np.int64)
+        pairs = np.stack([np.asarray(places["rack"]), np.asarray(places["module"])], axis=1)
+        return np.ravel(np.unique(pairs, axis=0, return_inverse=True)[1]).astype(np.int64)
+
+    @cached_property
+    def positions_m(self) -> Floats | None:
+        """Where cells stand in their module, (n_cells, 2) [m]; None where the file is silent."""
+        found = self.run.attributes.get("parameters")
+        found = json.loads(found) if isinstance(found, str) else found or {}
+        x, y = (np.asarray(found.get(key) or [], dtype=np.float64) for key in ("cell_x_m", "cell_y_m"))
+        n = self.run.axes["cell"].size
+        return np.stack([x, y], axis=1) if len(x) == len(y) == n else None
+
+    @cached_property
+    def opened_s(self) -> dict[str, float]:
+        """When cells were cut off by their fuse or interrupt device, by component [s]."""
+        found: dict[str, float] = {}
+        for event in self.run.events:
+            if event.code in OPENED and event.transition != "went":
+                found.setdefault(event.component, event.time_s)
+        return found
+
+    @cached_property
+    def earlier_events(self) -> tuple[list[Event], str]:
+        """Events before this file begins, from its parents, and what is missing, in words."""
+        events: list[Event] = []
+        attributes, beside = self.run.attributes, Path(self.run.path).parent
+        for _ in range(GENERATIONS):
+            if "parent" not in attributes:
+                return events, ""
+            parent = _parent(attributes, beside)
+            if parent is None:
+                name = Path(str(attributes["parent"])).name
+                return events, f"events before this fork are in {name}, which is not here"
+            with parent:
+                until_s = float(attributes["fork_s"])
+                events = [e for e in parent.events if e.time_s < until_s] + events
+                attributes, beside = parent.attributes, Path(parent.path).parent
+        return events, ""
+
+    @cached_property
+    def _section(self) -> dict[str, Any]:
+        """The section ``cell`` of the scenario, empty if it cannot be read."""
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
+
+        try:
+            found = YAML(typ="safe", pure=True).load(self.run.scenario_text)
+        except YAMLError:
+            return {}
+        section = found.get("cell") if isinstance(found, dict) else None
+        return section if isinstance(section, dict) else {}
+
+    @cached_property
+    def circuit(self) -> EcmParams | None:
+        """Parameters of one cell; None where cells are lumped, or the set is not here."""
+        if self.run.lumping:
+            return None
+        name = str(self._section.get("parameters", ""))
+        home = Path(str(self.run.attributes.get("scenario_directory", "")))
+        try:
+            return load_ecm_params(home / name if name.endswith(".json") else name)
+        except (ValueError, OSError):
+            return None
+
+    @cached_property
+    def reactions(self) -> RunawaySpec | None:
+        """What the scenario says of reacting cells; None where it cannot be read."""
+        if self.circuit is None:
+            return None
+        try:
+            return runaway_spec(
+                Runaway.model_validate(self._section.get("runaway")), self.circuit
+            )
+        except (ValueError, OSError):
+            return None
+
+    @cached_property
+    def separator_K(self) -> float | None:
+        """At which separators collapse: from an event, else from the scenario and its set."""
+        for event in self.run.events:
+            if event.code == "separator_collapsed" and np.isfinite(event.limit):
+                return float(event.limit)
+        return None if self.reactions is None else self.reactions.separator_K
+
+
+def _parent(attributes: dict[str, Any], beside: Path) -> Run | None:
+    """Open the file that a fork came from, if it is here and still the same run."""
+    for path in _places(Path(str(attributes["parent"])), beside):
+        try:
+            parent = open_run(path)
+        except (NotARun, OSError):
+            continue
+        if parent.attributes.get("scenario_sha256") == attributes.get("parent_sha256"):
+            return parent
+        parent.close()
+    return None
+
+
+def _places(named: Path, beside: Path) -> Iterator[Path]:
+    yield beside / named.name
+    if named != beside / named.name:
+        yield named

@@ -1,0 +1,363 @@
+"""What there is to know of a run in which cells may run away.
+
+Whatever the file does not hold is None or empty. Cells are indices of the file's axis ``cell``,
+from 0; names are for people and count from 1. Times count from the start of the run [s].
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellOutcome:
+    """What became of one cell.
+
+    Attributes
+    ----------
+    cell : int
+    name : str
+    order : int or None
+        1 for the first cell that ran away.
+    collapsed_s, triggered_s, vented_s, spent_s : float or None
+        When its separator collapsed, it ran away, its can opened (without a model of cans: it
+        erupted), and it was spent. The second is exact; the others are those of the first row
+        that shows it, None also where it was so before the file begins.
+    opened_s : float or None
+        When its fuse or interrupt device opened.
+    peak_K, peak_s : float
+    released_J, ejected_J : float, by its reactions; with matter that left
+    ejected_kg : float
+    """
+
+    cell: int
+    name: str
+    order: int | None
+    collapsed_s: float | None
+    triggered_s: float | None
+    vented_s: float | None
+    spent_s: float | None
+    opened_s: float | None
+    peak_K: float
+    peak_s: float
+    released_J: float
+    ejected_J: float
+    ejected_kg: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """Where it began.
+
+    Attributes
+    ----------
+    cells : tuple of int
+        That ran away and had a fault of their own; where none had, the first that ran away.
+    faults : tuple of str
+        Of the answer key: name, kind, size and place.
+    is_injected : bool
+        Whether a fault sits in the seed itself.
+    began_s : float or None
+        When the first of these faults began.
+    first_s : float
+        When the first cell ran away.
+    """
+
+    cells: tuple[int, ...]
+    faults: tuple[str, ...]
+    is_injected: bool
+    began_s: float | None
+    first_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """How fast runaway moved through the layout.
+
+    Attributes
+    ----------
+    speed_m_per_s : float or None
+        Slope of the straight line, by least squares, of distance from the nearest seed cell over
+        trigger time, over the cells of the seed's module that ran away.
+    r2 : float or None
+        Share of the variance that the line explains.
+    n_cells : int
+    reason : str
+        Why there is no speed.
+    """
+
+    speed_m_per_s: float | None
+    r2: float | None
+    n_cells: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """How many cells are gone at the end: a cell may count in several."""
+
+    n_cells: int
+    ran_away: int
+    followed: int
+    spent: int
+    opened: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """A highest value, in the unit that `unit` names, where and when."""
+
+    value: float
+    unit: str
+    where: str
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peaks:
+    """The highest values that the file records; `first_relief_s` is when the first relief opened.
+
+    `gas_ppm` is what a sensor's place would see, `lfl_percent` the share of the lower flammability
+    limit.
+    """
+
+    cell: Peak | None = None
+    housing: Peak | None = None
+    gas: Peak | None = None
+    pressure: Peak | None = None
+    surge: Peak | None = None
+    lfl_percent: Peak | None = None
+    gas_ppm: Peak | None = None
+    first_relief_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatSplit:
+    """Heat of the whole run, from the ledger [J]; sources and sinks add up to the same.
+
+    Attributes
+    ----------
+    reaction_J, current_J, heater_J : float
+        Sources: reactions; currents in cells, joints, busbars, rails and shorts; heaters.
+    short_J : float
+        Of `current_J`, in shorts inside cells: fed by the cell itself and by its neighbours.
+    ejected_J : float
+        That left cells with matter.
+    caught_J : float or None
+        Of `ejected_J`, by other cells; None without a model of ejecta.
+    stored_J, coolant_J, air_J : float
+        That is in cells, plates and housings at the end; to the coolant; to the air.
+    body_J : float
+        Of reactions and currents, what did not leave with matter.
+    gas_terms_J : dict of str to float
+        Terms of the ledger that concern gas, by name.
+    """
+
+    reaction_J: float
+    current_J: float
+    heater_J: float
+    short_J: float
+    ejected_J: float
+    caught_J: float | None
+    stored_J: float
+    coolant_J: float
+    air_J: float
+    body_J: float
+    gas_terms_J: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What warmed one cell up to the collapse of its separator; of a survivor, up to its peak [J].
+
+    From recorded rows and the cell's heat capacity. ``neighbours_J`` is what the others leave over:
+    contact, plate and radiation, less what cooling took.
+
+    Attributes
+    ----------
+    cell : int
+    name : str
+    is_survivor : bool
+    from_s, until_s : float
+        From the runaway of the first cell, or the first row after it.
+    from_K : float
+    needed_J : float
+        To bring it from `from_K` to the collapse of its separator.
+    arrived_J : float
+        What its temperature rose by, times its heat capacity.
+    current_J, reaction_J, neighbours_J : float
+    caught_J : float or None
+        Ejecta; None where the file does not say, and then part of `neighbours_J`.
+    """
+
+    cell: int
+    name: str
+    is_survivor: bool
+    from_s: float
+    until_s: float
+    from_K: float
+    needed_J: float
+    arrived_J: float
+    current_J: float
+    reaction_J: float
+    neighbours_J: float
+    caught_J: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """What flowed into a failed cell through its terminals, from recorded rows.
+
+    What its collapsed separator takes, less what the cell itself gives. It comes from cells in
+    parallel, and from the rack while that charges. What happens between rows is not seen; a short
+    that a fault put into the same cell is left out.
+
+    Attributes
+    ----------
+    cell : int
+    name : str
+    from_s : float
+        When its separator collapsed.
+    peak_A, charge_As, energy_J : float
+    opened_s : float or None
+        When its fuse or interrupt device opened.
+    """
+
+    cell: int
+    name: str
+    from_s: float
+    peak_A: float
+    charge_As: float
+    energy_J: float
+    opened_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """The survivor that came closest to the collapse of its separator.
+
+    `margin_K` is `limit_K` less its peak; negative where its separator collapsed and it did not run
+    away. `is_rising` tells that the peak is its last row: the file ends too early to tell.
+    """
+
+    cell: int
+    name: str
+    peak_K: float
+    peak_s: float
+    limit_K: float
+    margin_K: float
+    is_rising: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """An alarm of the BMS, each code once: the first time that it came.
+
+    `detector` is the quantity that it watches, as the BMS describes itself. `is_early` tells that
+    it came before any fault began, so that it says nothing of it; `is_elsewhere` that it names
+    another place than that of the seed.
+    """
+
+    code: str
+    detector: str
+    severity: str
+    time_s: float
+    component: str
+    text: str
+    is_early: bool
+    is_elsewhere: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """How long before a runaway the BMS said something; negative: after it.
+
+    `flag_s` is that of the first flag since the fault began that does not name another place.
+    """
+
+    flag_s: float | None
+    code: str
+    before_first_s: float | None
+    before_second_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gas:
+    """Gas that cells vented, at 25 degC and 101,325 Pa.
+
+    Attributes
+    ----------
+    species : tuple of str
+    vented_L, left_L : tuple of float, by species: out of cells, and out of the modules
+    time_s : float64 (rows,)
+    litres : float64 (rows, species), vented so far, all modules together; at most 1000 rows
+    """
+
+    species: tuple[str, ...]
+    vented_L: tuple[float, ...]
+    left_L: tuple[float, ...]
+    time_s: np.ndarray
+    litres: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a reader asks first, in sentences."""
+
+    spread: str
+    far: str
+    after_alarm: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """The outcome of one run; `has_runaway` is False where the file records no reacting cells."""
+
+    file: str
+    scenario: str
+    start_s: float
+    end_s: float
+    ended: str
+    has_runaway: bool
+    did_spread: bool
+    answer: Answer
+    cells: tuple[CellOutcome, ...]
+    seed: Seed | None
+    front: Front
+    lost: Lost
+    peaks: Peaks
+    heat: HeatSplit | None
+    arrival: Arrival | None
+    feeds: tuple[Feed, ...]
+    margin: Margin | None
+    flags: tuple[Flag, ...]
+    warned: Warned
+    gas: Gas | None
+    energy_residual_J: float | None
+    energy_residual: float | None
+    charge_residual_As: float | None
+    notes: tuple[str, ...]
+
+    @property
+    def ran_away(self) -> tuple[CellOutcome, ...]:
+        """Cells that ran away, in order."""
+        found = [cell for cell in self.cells if cell.order is not None]
+        return tuple(sorted(found, key=lambda cell: cell.order or 0))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything in JSON's types; what is no number becomes None."""
+        return _plain(asdict(self))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _plain(value.tolist())
+    return None if isinstance(value, float) and not np.isfinite(value) else value

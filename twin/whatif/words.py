@@ -1,0 +1,159 @@
+"""The answers in sentences, each from numbers of the outcome alone."""
+
+from __future__ import annotations
+
+from twin.pages.wording import celsius, clock, span
+from twin.runfiles.layout import counted
+from twin.whatif.cells import Injected
+from twin.whatif.tree import (
+    Answer,
+    Arrival,
+    CellOutcome,
+    Feed,
+    Front,
+    Lost,
+    Margin,
+    Seed,
+    Warned,
+)
+
+NOT_RECORDED = (
+    "The file records no reacting cells: its scenario has no cell.runaway, so nothing can be said "
+    "of runaway or of its spread."
+)
+RISING = " It was still warming when the file ends, so this is not the last word."
+
+
+def answer_of(
+    cells: tuple[CellOutcome, ...], seed: Seed | None, front: Front, lost: Lost,
+    margin: Margin | None, warned: Warned, arrival: Arrival | None, feeds: tuple[Feed, ...],
+    faults: Injected,
+) -> Answer:  # fmt: skip
+    """Return whether it spread, how far, how long after the first alarm, and why."""
+    if seed is None:
+        return Answer(
+            spread="No cell ran away.", far="", after_alarm=_calm_alarm(warned, faults),
+            why=_closest(margin),
+        )  # fmt: skip
+    return Answer(
+        spread=_spread(cells, seed, lost), far=_far(cells, seed, front, lost),
+        after_alarm=_after_alarm(warned), why=_why(seed, lost, margin, arrival, feeds),
+    )  # fmt: skip
+
+
+def _spread(cells: tuple[CellOutcome, ...], seed: Seed, lost: Lost) -> str:
+    first = next(cell for cell in cells if cell.order == 1)
+    at = f"{first.name} ran away at {clock(first.triggered_s)}"
+    if lost.followed <= 0:
+        return f"It did not spread: {at}, and no other cell followed."
+    share = "every" if lost.ran_away == lost.n_cells else f"{lost.ran_away} of {lost.n_cells}"
+    word = "cell" if share == "every" else "cells"
+    said = f"It spread: {at}, {lost.followed} more followed; {share} {word} ran away."
+    if not seed.is_injected:
+        said += " No fault sits in the first cell alone, so others may have been set off with it."
+    return said
+
+
+def _far(cells: tuple[CellOutcome, ...], seed: Seed, front: Front, lost: Lost) -> str:
+    if lost.followed <= 0:
+        return "Not beyond the cell where it began."
+    times = [cell.triggered_s for cell in cells if cell.triggered_s is not None]
+    said = f"{counted(lost.ran_away, 'cell')} within {span(max(times) - min(times))}"
+    if front.speed_m_per_s is None:
+        return f"{said}. No front speed: {front.reason}."
+    fit = "" if front.r2 is None else f" (R\u00b2 {front.r2:.2f})"
+    return (
+        f"{said}; in the module where it began the front moved by "
+        f"{1e3 * front.speed_m_per_s:.3g} mm/s{fit}."
+    )
+
+
+def _after_alarm(warned: Warned) -> str:
+    first_s, second_s = warned.before_first_s, warned.before_second_s
+    if warned.flag_s is None or first_s is None:
+        return "The BMS raised no alarm for it."
+    alarm = f"the first alarm ({warned.code.replace('_', ' ')}, {clock(warned.flag_s)})"
+    if first_s < 0.0:
+        said = f"The first cell ran away {span(-first_s)} before {alarm}"
+    else:
+        said = f"The first cell ran away {span(first_s)} after {alarm}"
+    if second_s is None:
+        return f"{said}; no second one did."
+    return f"{said}; the second {span(abs(second_s))} {'after' if second_s >= 0 else 'before'} it."
+
+
+def _calm_alarm(warned: Warned, faults: Injected) -> str:
+    if warned.flag_s is None:
+        return "The BMS raised no alarm."
+    since = ""
+    if faults.began_s is not None:
+        since = f", {span(warned.flag_s - faults.began_s)} after the fault began"
+    return f"First alarm ({warned.code.replace('_', ' ')}) at {clock(warned.flag_s)}{since}."
+
+
+def _closest(margin: Margin | None) -> str:
+    if margin is None:
+        return "The file does not say how close the others came."
+    limit = celsius(margin.limit_K)
+    tail = RISING if margin.is_rising else ""
+    if margin.margin_K <= 0.0:
+        return (
+            f"The separator of {margin.name} collapsed (peak {celsius(margin.peak_K)}, limit "
+            f"{limit}), yet it did not run away.{tail}"
+        )
+    return (
+        f"The closest survivor ({margin.name}) reached {celsius(margin.peak_K)}, "
+        f"{margin.margin_K:.1f} K below the collapse of separators at {limit}.{tail}"
+    )
+
+
+def paths_of(arrival: Arrival) -> list[tuple[str, float]]:
+    """Return what warmed a cell, largest first: name and heat [J]."""
+    rest = "contact with its neighbours, net of cooling"
+    if arrival.caught_J is None:
+        rest = "contact, radiation and ejecta of its neighbours, net of cooling"
+    found = [
+        (rest, arrival.neighbours_J),
+        ("currents in the cell", arrival.current_J),
+        ("its own reactions", arrival.reaction_J),
+    ]
+    if arrival.caught_J is not None:
+        found.append(("ejecta that it caught", arrival.caught_J))
+    return sorted(found, key=lambda item: -item[1])
+
+
+def _why(
+    seed: Seed, lost: Lost, margin: Margin | None, arrival: Arrival | None, feeds: tuple[Feed, ...]
+) -> str:
+    said = [] if arrival is None else [_arrived(arrival)]
+    own = next((f for f in feeds if f.cell in seed.cells and f.charge_As > 0.0), None)
+    if own is not None:
+        cut = "" if own.opened_s is None else f", until it was cut off at {clock(own.opened_s)}"
+        said.append(
+            f"Cells in parallel fed the first cell with {own.energy_J / 1e3:.3g} kJ, at up to "
+            f"{own.peak_A:.3g} A{cut}."
+        )
+    elif any(f.cell in seed.cells and f.opened_s is not None for f in feeds):
+        said.append("Its fuse cut the first cell off before any recorded row saw a current into it.")
+    if margin is not None and (lost.followed > 0 or arrival is None):
+        said.append(_closest(margin))
+    return " ".join(said) or "The file does not hold what would say why."
+
+
+def _arrived(arrival: Arrival) -> str:
+    needed, got = arrival.needed_J / 1e3, arrival.arrived_J / 1e3
+    (path, most_J), *_ = paths_of(arrival)
+    share = ""
+    if most_J > 0.0 and arrival.arrived_J > 0.0:
+        part = min(most_J / arrival.arrived_J, 1.0)
+        share = f", {100.0 * part:.0f} % of it by {path}"
+    length = span(arrival.until_s - arrival.from_s)
+    if arrival.is_survivor:
+        return (
+            f"The closest survivor ({arrival.name}) would have needed {needed:.3g} kJ more to lose "
+            f"its separator; at most {got:.3g} kJ had arrived, {length} later{share}."
+        )
+    return (
+        f"{arrival.name[0].upper()}{arrival.name[1:]} was missing {needed:.3g} kJ to the collapse "
+        f"of its separator when the first cell ran away; that arrived within {length}{share}."
+    )
