@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from twin.cli import figures, plug_ins, reading, running, scenarios, studying, warming
+from twin.cli import figures, outcomes, plug_ins, reading, running, scenarios, studying, warming
 from twin.cli.screen import (
     JSON_KEY,
     UserError,
@@ -98,5 +98,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (running, studying, warming, scenarios, reading, plug_ins, figures):
+for module in (running, studying, warming, scenarios, reading, outcomes, plug_ins, figures):
     module.register(app)

@@ -147,14 +147,15 @@ def cell_map(facts: Facts, width_in: float) -> Figure | None:
             axes.set_xlim(0, sheet.width)
             axes.set_ylim(sheet.height, 0)
             axes.axis("off")
-            _furnish(axes, sheet)
+            furnish(axes, sheet)
             draw(axes, bar, facts, sheet)
             _mark(axes, facts, sheet)
             top -= foot_in
     return figure
 
 
-def _furnish(axes: Axes, sheet: Sheet) -> None:
+def furnish(axes: Axes, sheet: Sheet) -> None:
+    """Draw the modules and name them and their racks."""
     for x, y, width, height, name in sheet.modules:
         plots.box(axes, x, y, width, height, facecolor="#f4f6f8", edgecolor=RULE, lw=0.8)
         axes.text(x + 0.1, y - 0.12, name, fontsize=9, color=MUTED, va="bottom")

@@ -54,7 +54,7 @@ def lanes_of(facts: Facts) -> list[Lane]:
     shown = list(alarms.values())
     if len(shown) > EVENT_ROWS:
         rest = shown[EVENT_ROWS - 1 :]
-        spans = sorted(span for lane in rest for span in lane.spans)
+        spans = sorted((s for lane in rest for s in lane.spans), key=lambda span: span[0])
         more = Lane(text=f"{len(rest)} more kinds of alarm", spans=spans, look="info")
         shown = [*shown[: EVENT_ROWS - 1], more]
     return lanes + shown

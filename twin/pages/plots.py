@@ -237,6 +237,14 @@ def colour_scale(low: float, high: float) -> Any:
     return Normalize(low, high if high > low else low + 1.0)
 
 
+def colours(name: str, count: int) -> list[str]:
+    """Return `count` colours of a map as ``#rrggbb``, from its lowest to its highest."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(colormaps[name](k / max(count - 1, 1))) for k in range(count)]
+
+
 # ---- figures to files ---------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from twin.pages.facts import Facts, gather
 from twin.pages.key_moments import key_moment
 from twin.pages.mechanism import mechanism
 from twin.pages.output import write_whole
+from twin.pages.runaway import runaway_section
 from twin.pages.timeline import timeline
 from twin.pages.wording import clock, story
 from twin.runfiles.results import open_run
@@ -82,6 +83,7 @@ def page(facts: Facts) -> str:
 
 def _sections(facts: Facts) -> list[str]:
     parts = [
+        ("Thermal runaway", runaway_section(facts, figure)),
         ("Course of the run", _course(facts)),
         ("The mechanism", _mechanism(facts)),
         ("The BMS\u2019s verdict against the answer key", _verdict(facts)),
@@ -95,14 +97,14 @@ def _sections(facts: Facts) -> list[str]:
     return [f"<section><h2>{title}</h2>{body}</section>" for title, body in parts if body]
 
 
-def _figure(draw: Callable[[float], Figure | None], prefix: str, label: str, caption: str) -> str:
+def figure(draw: Callable[[float], Figure | None], prefix: str, label: str, caption: str) -> str:
     """Return a figure drawn twice, for wide and for narrow screens; CSS shows one of them."""
     found = []
     for width_in, look in ((WIDE_IN, "wide"), (NARROW_IN, "narrow")):
-        figure = draw(width_in)
-        if figure is None or not figure.axes:
+        drawn = draw(width_in)
+        if drawn is None or not drawn.axes:
             return ""
-        picture = plots.picture(figure, f"{prefix}{look[0]}", escape(label))
+        picture = plots.picture(drawn, f"{prefix}{look[0]}", escape(label))
         found.append(f'<div class="{look}">{picture}</div>')
     note = f"<figcaption>{caption}</figcaption>" if caption else ""
     return f"<figure>{''.join(found)}{note}</figure>"
@@ -117,7 +119,7 @@ def _course(facts: Facts) -> str:
         caption += f" The group that is followed is {reason}."
     if any(v.start_s is not None for v in facts.verdicts):
         caption += " Shaded: while a fault was present, from the answer key."
-    return _figure(lambda width: timeline(facts, width), "t", "Course of the run", caption)
+    return figure(lambda width: timeline(facts, width), "t", "Course of the run", caption)
 
 
 def _mechanism(facts: Facts) -> str:
@@ -128,8 +130,8 @@ def _mechanism(facts: Facts) -> str:
     if moment.fault_s is not None:
         caption += " Dashed red: the fault comes."
     label = escape(moment.sentence)
-    figure = _figure(lambda width: mechanism(facts, width), "z", moment.sentence, caption)
-    return f"<p><strong>{label}</strong></p>{figure}"
+    drawn = figure(lambda width: mechanism(facts, width), "z", moment.sentence, caption)
+    return f"<p><strong>{label}</strong></p>{drawn}"
 
 
 def _verdict(facts: Facts) -> str:
@@ -150,7 +152,7 @@ def _map(facts: Facts) -> str:
     )
     if facts.faulty_cells:
         caption += " Ringed: the faulty cell, from the answer key."
-    return _figure(lambda width: cell_map(facts, width), "m", "Cell map of the pack", caption)
+    return figure(lambda width: cell_map(facts, width), "m", "Cell map of the pack", caption)
 
 
 def _beliefs(facts: Facts) -> str:

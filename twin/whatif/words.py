@@ -109,11 +109,8 @@ def _closest(margin: Margin | None) -> str:
 
 def paths_of(arrival: Arrival) -> list[tuple[str, float]]:
     """Return what warmed a cell, largest first: name and heat [J]."""
-    rest = "contact with its neighbours, net of cooling"
-    if arrival.caught_J is None:
-        rest = "contact, radiation and ejecta of its neighbours, net of cooling"
     found = [
-        (rest, arrival.neighbours_J),
+        ("contact with neighbours and their radiation, net of cooling", arrival.neighbours_J),
         ("currents in the cell", arrival.current_J),
         ("its own reactions", arrival.reaction_J),
     ]
@@ -134,8 +131,8 @@ def _why(
             f"{own.peak_A:.3g} A{cut}."
         )
     elif any(f.cell in seed.cells and f.opened_s is not None for f in feeds):
-        said.append("Its fuse cut the first cell off before any recorded row saw a current into it.")
-    if margin is not None and (lost.followed > 0 or arrival is None):
+        said.append("The first cell was cut off before a recorded row saw a current into it.")
+    if margin is not None:
         said.append(_closest(margin))
     return " ".join(said) or "The file does not hold what would say why."
 
@@ -150,10 +147,11 @@ def _arrived(arrival: Arrival) -> str:
     length = span(arrival.until_s - arrival.from_s)
     if arrival.is_survivor:
         return (
-            f"The closest survivor ({arrival.name}) would have needed {needed:.3g} kJ more to lose "
-            f"its separator; at most {got:.3g} kJ had arrived, {length} later{share}."
+            f"When the first cell ran away, the closest survivor ({arrival.name}) was {needed:.3g} "
+            f"kJ short of the collapse of its separator. Only {got:.3g} kJ arrived, within "
+            f"{length}{share}."
         )
     return (
-        f"{arrival.name[0].upper()}{arrival.name[1:]} was missing {needed:.3g} kJ to the collapse "
-        f"of its separator when the first cell ran away; that arrived within {length}{share}."
+        f"When the first cell ran away, the next to go ({arrival.name}) was {needed:.3g} kJ short "
+        f"of the collapse of its separator. That arrived within {length}{share}."
     )

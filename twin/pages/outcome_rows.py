@@ -1,0 +1,186 @@
+"""The numbers of an outcome as name and value, for a table on a page or on a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from twin.pages.wording import celsius, clock, energy, scientific, span
+from twin.runfiles.layout import counted
+from twin.whatif.tree import Feed, Peak, WhatIf
+from twin.whatif.words import paths_of
+
+UNKNOWN = "\u2013"
+
+
+def outcome_rows(found: WhatIf) -> Iterator[tuple[str, str]]:
+    """Yield what is known of an outcome, a line each; what is not is left out.
+
+    Parameters
+    ----------
+    found : WhatIf
+        With reacting cells.
+    """
+    for name, tell in ROWS:
+        text = tell(found)
+        if text:
+            yield name, text
+
+
+def began(found: WhatIf) -> str:
+    """Return what was injected, and when."""
+    seed = found.seed
+    if seed is None or not seed.faults:
+        return ""
+    return f"{'; '.join(seed.faults)}, from {clock(seed.began_s)}"
+
+
+def warning(found: WhatIf) -> str:
+    """Return how long before the first and the second runaway the first alarm came."""
+    warned = found.warned
+    if warned.flag_s is None or warned.before_first_s is None:
+        return "none: no alarm named its place" if found.seed is not None else ""
+    said = f"{_ahead(warned.before_first_s)} the first runaway"
+    if warned.before_second_s is not None:
+        said += f", {_ahead(warned.before_second_s)} the second"
+    return said
+
+
+def _ahead(seconds: float) -> str:
+    return f"{span(abs(seconds))} {'before' if seconds >= 0.0 else 'after'}"
+
+
+def lost(found: WhatIf) -> str:
+    """Return how many cells are gone."""
+    n = found.lost
+    said = f"{n.ran_away} of {counted(n.n_cells, 'cell')} ran away, {n.spent} spent"
+    return said + (f", {n.opened} cut off by fuse or interrupt device" if n.opened else "")
+
+
+def front(found: WhatIf) -> str:
+    """Return the speed of the front, or why there is none."""
+    seen = found.front
+    if seen.speed_m_per_s is None:
+        return f"none: {seen.reason}"
+    fit = "" if seen.r2 is None else f", R\u00b2 {seen.r2:.2f}"
+    return f"{1e3 * seen.speed_m_per_s:.3g} mm/s over {counted(seen.n_cells, 'cell')}{fit}"
+
+
+def margin(found: WhatIf) -> str:
+    """Return how far the closest survivor stayed from the collapse of its separator."""
+    seen = found.margin
+    if seen is None:
+        return "no cell survived" if found.lost.ran_away == found.lost.n_cells else ""
+    rising = ", still warming at the end" if seen.is_rising else ""
+    return (
+        f"{seen.margin_K:.1f} K below {celsius(seen.limit_K)} (separators collapse): {seen.name} "
+        f"at {celsius(seen.peak_K)}, {clock(seen.peak_s)}{rising}"
+    )
+
+
+def feed(found: WhatIf) -> str:
+    """Return what cells in parallel fed into the first failed cell."""
+    if not found.feeds:
+        return ""
+    return feed_of(found.feeds[0]) + f" ({found.feeds[0].name})"
+
+
+def feed_of(seen: Feed) -> str:
+    """Return what flowed into one failed cell."""
+    said = "none in any recorded row"
+    if seen.charge_As > 0.0:
+        said = f"up to {seen.peak_A:,.0f} A, {seen.charge_As / 3600.0:.2g} Ah, {kilojoules(seen.energy_J)}"
+    return said + ("" if seen.opened_s is None else f"; cut off at {clock(seen.opened_s)}")
+
+
+def kilojoules(joule: float) -> str:
+    """Return an energy as ``12.3 kJ`` or ``1.23 MJ``, with a true minus sign."""
+    size = abs(joule)
+    text = f"{joule / 1e6:.3g} MJ" if size >= 0.9995e6 else f"{joule / 1e3:.3g} kJ"
+    return text.replace("-", "\u2212")
+
+
+def released(found: WhatIf) -> str:
+    """Return the heat split."""
+    heat = found.heat
+    if heat is None:
+        return ""
+    said = (
+        f"{kilojoules(heat.reaction_J + heat.current_J)} released: {kilojoules(heat.body_J)} "
+        f"stayed, {kilojoules(heat.ejected_J)} left with matter"
+    )
+    if heat.caught_J is not None:
+        said += f", of which cells caught {kilojoules(heat.caught_J)}"
+    return f"{said}; shorts inside cells made {kilojoules(heat.short_J)} of it"
+
+
+def warmed(found: WhatIf) -> str:
+    """Return what warmed the first cell that followed, or the closest survivor."""
+    arrival = found.arrival
+    if arrival is None:
+        return ""
+    parts = [f"{kilojoules(J)} {name}" for name, J in paths_of(arrival) if abs(J) >= 0.5]
+    return f"{kilojoules(arrival.arrived_J)} into {arrival.name}: {'; '.join(parts)}"
+
+
+def _peak(pick: Callable[[WhatIf], Peak | None], tell: Callable[[float], str]):
+    def text(found: WhatIf) -> str:
+        seen = pick(found)
+        if seen is None:
+            return ""
+        return f"{tell(seen.value)} at {clock(seen.time_s)}, {seen.where}"
+
+    return text
+
+
+def gas(found: WhatIf) -> str:
+    """Return how much gas cells vented, the most of it first."""
+    seen = found.gas
+    if seen is None:
+        return ""
+    order = sorted(zip(seen.species, seen.vented_L, strict=True), key=lambda item: -item[1])
+    parts = ", ".join(f"{name} {litres:.3g}" for name, litres in order[:4] if litres > 0.0)
+    total = f"{sum(seen.vented_L):,.4g} L at 25 \u00b0C and 1 atm"
+    return total + (f" ({parts})" if parts else "")
+
+
+def relief(found: WhatIf) -> str:
+    """Return when the first relief opened."""
+    return "" if found.peaks.first_relief_s is None else f"at {clock(found.peaks.first_relief_s)}"
+
+
+def residual(found: WhatIf) -> str:
+    """Return what the energy audit leaves over."""
+    if found.energy_residual_J is None:
+        return ""
+    said = energy(found.energy_residual_J)
+    if found.energy_residual is not None:
+        said += f", {scientific(found.energy_residual)} of the throughput"
+    if found.charge_residual_As is not None:
+        said += f"; charge {found.charge_residual_As:.2g} A\u00b7s"
+    return said
+
+
+def _pascal(value: float) -> str:
+    return f"{value / 1e3:,.1f} kPa"
+
+
+ROWS: tuple[tuple[str, Callable[[WhatIf], str]], ...] = (
+    ("began with", began),
+    ("warning time", warning),
+    ("cells lost", lost),
+    ("front", front),
+    ("closest survivor", margin),
+    ("fed by neighbours", feed),
+    ("what warmed the next", warmed),
+    ("heat", released),
+    ("hottest cell", _peak(lambda f: f.peaks.cell, celsius)),
+    ("hottest housing", _peak(lambda f: f.peaks.housing, celsius)),
+    ("hottest gas", _peak(lambda f: f.peaks.gas, celsius)),
+    ("gas vented", gas),
+    ("highest pressure", _peak(lambda f: f.peaks.pressure, _pascal)),
+    ("largest surge", _peak(lambda f: f.peaks.surge, _pascal)),
+    ("first relief", relief),
+    ("closest to burning", _peak(lambda f: f.peaks.lfl_percent, lambda v: f"{v:,.3g} % of the LFL")),
+    ("energy residual", residual),
+)
+"""Names and what tells them, in the order of a table."""
