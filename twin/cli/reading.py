@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PANEL = "Look"
 EVENTS_SHOWN = 12
+MOST_FUTURES = 4
+"""As `twin.pages.futures` takes them; said here, for that module is slow to import."""
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A run file.")]
 
@@ -125,24 +127,42 @@ def _as_dict(run: Run, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def report(
-    run_file: RunFile,
+    run_files: Annotated[
+        list[Path], typer.Argument(metavar="RUN.h5 [B.h5]…", help="One run, or up to four futures.")
+    ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="F.html", help="The page; else RUN.html."),
+        typer.Option(
+            "-o", "--output", metavar="F.html", help="The page; else RUN.html, RUN_futures.html."
+        ),
     ] = None,
     force: Force = False,
 ) -> None:
-    """Write one self-contained page that explains a run; a page of ours is replaced."""
-    path = run_file.with_suffix(".html") if output is None else output
+    """Write one self-contained page that explains a run, or sets up to four runs side by side.
+
+    A page of ours is replaced.
+    """
     from importlib import import_module
 
     from twin.pages.output import is_our_page
     from twin.runfiles.results import open_run
 
-    with open_run(run_file):  # a foreign file is refused before anything is imported or written
-        pass
-    check_output(path, force or (path.is_file() and is_our_page(path)), (run_file, "the run"))
-    import_module("twin.pages.report").write_report(run_file, path)
+    first, several = run_files[0], len(run_files) > 1
+    if len(run_files) > MOST_FUTURES:
+        raise UserError(
+            f"report sets at most {MOST_FUTURES} runs side by side, got {len(run_files)}; "
+            "compare takes more"
+        )
+    name = first.with_name(f"{first.stem}_futures.html") if several else first.with_suffix(".html")
+    path = name if output is None else output
+    for run_file in run_files:  # a foreign file is refused before anything is imported or written
+        with open_run(run_file):
+            pass
+        check_output(path, force or (path.is_file() and is_our_page(path)), (run_file, "the run"))
+    if several:
+        import_module("twin.pages.futures").write_futures(run_files, path)
+    else:
+        import_module("twin.pages.report").write_report(first, path)
     say(f"Wrote {path}: open it in a browser")
 
 

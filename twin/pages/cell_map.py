@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 LARGEST_PITCH_IN, SMALLEST_PITCH_IN = 0.40, 0.12
+TALL, TURNED_FROM_IN = 2.0, 6.0
+"""A module so much higher than wide lies on its side, where there is so much room."""
 OUTLIER = 0.4
 """A hottest cell this part of the range above the next one is left out of the colours; assumed."""
 
@@ -46,9 +48,16 @@ class Sheet:
     modules: list[tuple[float, float, float, float, str]]
     racks: list[tuple[float, str]]
 
+    @property
+    def bottom(self) -> float:
+        """Where the lowest module ends, with some room."""
+        return max(y + height for _, y, _, height, _ in self.modules) + 0.3
+
 
 def lay_out(facts: Facts, width_in: float) -> Sheet | None:
     """Place the modules of each rack side by side, in as many rows as the width asks for.
+
+    Long modules lie on their side where the sheet is wide enough.
 
     Parameters
     ----------
@@ -66,6 +75,8 @@ def lay_out(facts: Facts, width_in: float) -> Sheet | None:
         return None
     rack, module = (np.asarray(axis.coordinates[key]) for key in ("rack", "module"))
     x, y = _positions(facts, axis.size)
+    if width_in >= TURNED_FROM_IN and y.max() + 1.0 > TALL * (x.max() + 1.0):
+        x, y = y, x
     wide, high = float(x.max()) + 1.0, float(y.max()) + 1.0
     gap = 1.0
     n_modules, n_racks = int(module.max()) + 1, int(rack.max()) + 1

@@ -10,6 +10,8 @@ from twin.whatif.tree import Feed, Peak, WhatIf
 from twin.whatif.words import paths_of
 
 UNKNOWN = "\u2013"
+LEAST_PART = 0.002
+"""Of the heat that arrived, what is too little to be named."""
 
 
 def outcome_rows(found: WhatIf) -> Iterator[tuple[str, str]]:
@@ -62,7 +64,7 @@ def front(found: WhatIf) -> str:
     if seen.speed_m_per_s is None:
         return f"none: {seen.reason}"
     fit = "" if seen.r2 is None else f", R\u00b2 {seen.r2:.2f}"
-    return f"{1e3 * seen.speed_m_per_s:.3g} mm/s over {counted(seen.n_cells, 'cell')}{fit}"
+    return f"{1e3 * seen.speed_m_per_s:#.3g} mm/s over {counted(seen.n_cells, 'cell')}{fit}"
 
 
 def margin(found: WhatIf) -> str:
@@ -118,7 +120,8 @@ def warmed(found: WhatIf) -> str:
     arrival = found.arrival
     if arrival is None:
         return ""
-    parts = [f"{kilojoules(J)} {name}" for name, J in paths_of(arrival) if abs(J) >= 0.5]
+    least_J = LEAST_PART * abs(arrival.arrived_J)
+    parts = [f"{kilojoules(J)} {name}" for name, J in paths_of(arrival) if abs(J) >= least_J]
     return f"{kilojoules(arrival.arrived_J)} into {arrival.name}: {'; '.join(parts)}"
 
 
@@ -156,7 +159,7 @@ def residual(found: WhatIf) -> str:
     if found.energy_residual is not None:
         said += f", {scientific(found.energy_residual)} of the throughput"
     if found.charge_residual_As is not None:
-        said += f"; charge {found.charge_residual_As:.2g} A\u00b7s"
+        said += f"; charge {scientific(found.charge_residual_As)} A\u00b7s"
     return said
 
 
@@ -180,7 +183,10 @@ ROWS: tuple[tuple[str, Callable[[WhatIf], str]], ...] = (
     ("highest pressure", _peak(lambda f: f.peaks.pressure, _pascal)),
     ("largest surge", _peak(lambda f: f.peaks.surge, _pascal)),
     ("first relief", relief),
-    ("closest to burning", _peak(lambda f: f.peaks.lfl_percent, lambda v: f"{v:,.3g} % of the LFL")),
+    (
+        "closest to burning",
+        _peak(lambda f: f.peaks.lfl_percent, lambda v: f"{v:,.3g} % of the LFL"),
+    ),
     ("energy residual", residual),
 )
 """Names and what tells them, in the order of a table."""

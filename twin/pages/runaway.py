@@ -84,7 +84,10 @@ def _order(facts: Facts, found: WhatIf, place: Place) -> str:
         "above. Ringed: where it began. Grey: never ran away."
     )
     figure = place(
-        lambda width: order_map(facts, found, width), "ro", "Order of runaway on the layout", caption
+        lambda width: order_map(facts, found, width),
+        "ro",
+        "Order of runaway on the layout",
+        caption,
     )
     return f"<h3>Order of runaway</h3>{figure}" if figure else ""
 
@@ -99,7 +102,10 @@ def _feed(facts: Facts, found: WhatIf, place: Place) -> str:
         "step that ends at each row. Dotted: cut off by fuse or interrupt device."
     )
     figure = place(
-        lambda width: feed_figure(facts, found, width), "rf", "Currents in the failed group", caption
+        lambda width: feed_figure(facts, found, width),
+        "rf",
+        "Currents in the failed group",
+        caption,
     )
     return f"<h3>What its neighbours fed the failed cell</h3>{figure}" if figure else ""
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from twin.pages.plots import Axes, Figure
 
 NARROW_IN = 6.0
+TITLE_IN, LEGEND_IN = 0.30, 0.17
+"""Above a panel, and for each row of its legend."""
 BEFORE_S, AFTER_S = 15.0, 25.0
 """Shown around the time during which a failed cell is fed; assumed."""
 MIXED = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, INK, MUTED)
@@ -43,30 +45,38 @@ STEPS_ROWS = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """One panel of a figure: its title, height, and what draws it."""
+    """One panel of a figure: its title, height, what draws it, and the rows of its legend."""
 
     title: str
     height_in: float
     draw: Callable[[Axes], None]
+    legend_rows: int = 0
 
 
 def strips(width_in: float, found: list[Strip], start_s: float, end_s: float) -> Figure | None:
     """Draw panels above each other on one time axis; None if there are none."""
     if not found:
         return None
-    head_in, gap_in, foot_in = 0.42, 0.10, 0.50
-    total = sum(s.height_in + head_in + gap_in for s in found) + foot_in
+    gap_in, foot_in = 0.12, 0.50
+    heads = [TITLE_IN + LEGEND_IN * strip.legend_rows for strip in found]
+    total = sum(strip.height_in + gap_in for strip in found) + sum(heads) + foot_in
     with plots.style():
         figure = plots.new_figure(width_in, total)
         left, right = 0.78 / width_in, 1.0 - 0.20 / width_in
         top, shared = total, None
-        for strip in found:
+        for strip, head_in in zip(found, heads, strict=True):
             top -= head_in + strip.height_in
             place = (left, top / total, right - left, strip.height_in / total)
             axes = figure.add_axes(place, sharex=shared)
             shared = shared or axes
             strip.draw(axes)
-            axes.set_title(strip.title, loc="left", fontsize=9, weight="bold", pad=18)
+            axes.set_title(
+                strip.title,
+                loc="left",
+                fontsize=9,
+                weight="bold",
+                pad=5 + 72 * LEGEND_IN * strip.legend_rows,
+            )
             axes.tick_params(labelbottom=strip is found[-1])
             top -= gap_in
         plots.time_axis(figure.axes[-1], start_s, end_s, 5 if width_in < NARROW_IN else 10)
@@ -124,19 +134,22 @@ def feed_figure(facts: Facts, found: WhatIf, width_in: float) -> Figure | None:
             look: dict[str, Any] = {"color": INK, "lw": 1.8, "zorder": 4} if own else {}
             name = f"cell {k + 1}" + (" (failed)" if own else "")
             colour = {} if own else {"color": MIXED[k % len(MIXED)]}
-            axes.plot(
-                time_s, current_A[:, k], label=name, drawstyle="steps-pre", **(colour | look)
-            )
+            axes.plot(time_s, current_A[:, k], label=name, drawstyle="steps-pre", **(colour | look))
         _own_marks(axes, found, cells, (start_s, end_s), divisor)
         axes.set_ylabel("A")
-        legend(axes, 3 if width_in < NARROW_IN else 8)
+        legend(axes, columns)
 
+    columns = 3 if width_in < NARROW_IN else 8
+    rows_of_legend = -(-len(cells) // columns)
     extra = "" if width_in < NARROW_IN else " (discharge +), its own short included"
     return strips(
         width_in,
         [
             Strip(title="Into the failed cell, from its neighbours", height_in=1.3, draw=into),
-            Strip(title=f"Out of each cell of its group{extra}", height_in=1.9, draw=out),
+            Strip(
+                title=f"Out of each cell of its group{extra}", height_in=1.9, draw=out,
+                legend_rows=rows_of_legend,
+            ),
         ],
         start_s, end_s,
     )  # fmt: skip
@@ -171,17 +184,20 @@ def gas_figure(facts: Facts, found: WhatIf, width_in: float) -> Figure | None:
                 title="Gas that cells vented [L at 25 °C, 1 atm]",
                 height_in=1.7,
                 draw=lambda axes: _litres(axes, found, divisor, columns),
+                legend_rows=-(-sum(v > 0.0 for v in found.gas.vented_L) // columns),
             )
         )
-    for path, title, factor, offset in (
-        ("truth/module_pressure_Pa", "Pressure in modules [kPa]", 1e-3, 0.0),
-        ("truth/module_lfl_percent", "Share of the lower flammability limit [%]", 1.0, 0.0),
+    for path, title, factor in (
+        ("truth/module_pressure_Pa", "Pressure in modules [kPa]", 1e-3),
+        ("truth/module_lfl_percent", "Share of the lower flammability limit [%]", 1.0),
     ):
         if has(facts.run, path):
+            n = facts.run.axes[facts.run.channels[path].axis or "module"].size
+            named = 1 < n <= len(MIXED)
             panels.append(
                 Strip(
-                    title=title, height_in=1.2,
-                    draw=_modules(facts, path, factor, offset, divisor, columns),
+                    title=title, height_in=1.2, legend_rows=-(-n // columns) if named else 0,
+                    draw=_modules(facts, path, factor, divisor, columns),
                 )
             )  # fmt: skip
     return strips(width_in, panels, facts.start_s, facts.end_s)
@@ -201,7 +217,7 @@ def _litres(axes: Axes, found: WhatIf, divisor: float, columns: int) -> None:
 
 
 def _modules(
-    facts: Facts, path: str, factor: float, offset: float, divisor: float, columns: int
+    facts: Facts, path: str, factor: float, divisor: float, columns: int
 ) -> Callable[[Axes], None]:
     values = facts.run.channel(path).reshape(facts.run.rows, -1).astype(np.float64)
 
@@ -210,7 +226,7 @@ def _modules(
         for k in range(n):
             known = {"color": MIXED[k], "label": f"module {k + 1}"} if n <= len(MIXED) else {}
             look = known or {"color": MUTED, "lw": 0.6}
-            plots.line(axes, facts.time_s / divisor, factor * values[:, k] + offset, **look)
+            plots.line(axes, facts.time_s / divisor, factor * values[:, k], **look)
         if path.endswith("lfl_percent") and np.nanmax(values) > 60.0:
             axes.axhline(100.0, color=VERMILION, lw=0.9, ls="--")
         if 1 < n <= len(MIXED):

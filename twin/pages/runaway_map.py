@@ -40,13 +40,13 @@ def order_map(facts: Facts, found: WhatIf, width_in: float) -> Figure | None:
     sheet, ran = lay_out(facts, width_in), found.ran_away
     if sheet is None or not ran:
         return None
-    map_in, head_in = sheet.height * sheet.scale_in, 0.55
+    map_in, head_in = sheet.bottom * sheet.scale_in, 0.55
     total = head_in + map_in
     with plots.style():
         figure = plots.new_figure(width_in, total)
         axes = figure.add_axes((0.0, 0.0, sheet.width * sheet.scale_in / width_in, map_in / total))
         axes.set_xlim(0, sheet.width)
-        axes.set_ylim(sheet.height, 0)
+        axes.set_ylim(sheet.bottom, 0)
         axes.axis("off")
         furnish(axes, sheet)
         _cells(figure, axes, found, sheet, (width_in, total))

@@ -33,7 +33,7 @@ BEFORE_S, AFTER_S = 10.0, 60.0
 """Shown before the first and after the last thing that happens, at least; assumed."""
 COLOURS = 96
 TICKS_DEGC = (20, 60, 100, 150, 200, 300, 400, 600, 800, 1000, 1200)
-TICK_APART = 0.055
+TICK_APART = 0.075
 """Of the length of the legend, between two numbers."""
 
 
@@ -100,8 +100,8 @@ def _figure(future: Future) -> str:
     )
 
 
-def _times(shown: Sequence[Future]) -> np.ndarray:
-    """Return the times of the frames: evenly spaced over what happens in any of the runs."""
+def window(shown: Sequence[Future]) -> tuple[float, float]:
+    """Return from when to when something happens in any of the runs [s]."""
     begin, until = [], []
     for future in shown:
         found = future.found
@@ -115,9 +115,14 @@ def _times(shown: Sequence[Future]) -> np.ndarray:
     lowest = min(float(f.facts.start_s) for f in shown)
     highest = max(float(f.facts.end_s) for f in shown)
     start, end = max(min(begin) - BEFORE_S, lowest), min(max(until), highest)
+    return start, max(end, start + 1.0)
+
+
+def _times(shown: Sequence[Future]) -> np.ndarray:
+    """Return the times of the frames, evenly spaced over the window."""
     cells = sum(f.facts.run.axes["cell"].size for f in shown)
     n = int(np.clip(BYTES // (2 * cells), LEAST_FRAMES, FRAMES))
-    return np.linspace(start, max(end, start + 1.0), n)
+    return np.linspace(*window(shown), n)
 
 
 def _opening(shown: Sequence[Future], times: np.ndarray) -> int:
@@ -185,7 +190,7 @@ def _map(future: Future, times: np.ndarray) -> dict[str, Any]:
         "x": np.round(sheet.x, 3).tolist() if sheet else [],
         "y": np.round(sheet.y, 3).tolist() if sheet else [],
         "width": sheet.width if sheet else 1.0,
-        "height": sheet.height if sheet else 1.0,
+        "height": sheet.bottom if sheet else 1.0,
         "modules": sheet.modules if sheet else [],
         "racks": sheet.racks if sheet else [],
         "names": list(names),

@@ -6,7 +6,7 @@
   const data = JSON.parse(document.getElementById("scrub-data").textContent);
   const slider = root.querySelector("input"), play = root.querySelector("button");
   const clockText = root.querySelector("output");
-  const MARK = "#56b4e9", FRAME_MS = 60;
+  const MARK = "#56b4e9", FRAME_MS = 60, PAD = 8;
   let frame = data.first, timer = 0;
 
   function unpack(text) {
@@ -47,16 +47,15 @@
     const ratio = window.devicePixelRatio || 1;
     map.scale = scale;
     map.canvas.style.width = map.width * scale + "px";
-    map.canvas.style.height = map.height * scale + "px";
+    map.canvas.style.height = map.height * scale + PAD + "px";
     map.canvas.width = Math.round(map.width * scale * ratio);
-    map.canvas.height = Math.round(map.height * scale * ratio);
+    map.canvas.height = Math.round((map.height * scale + PAD) * ratio);
     return ratio;
   }
   function furnish(pen, map, s) {
     pen.font = Math.max(9, Math.min(12, 0.6 * s)) + "px sans-serif";
     for (const [x, y, w, h, name] of map.modules) {
-      pen.fillStyle = "#f4f6f8"; pen.strokeStyle = "#d9dee4"; pen.lineWidth = 1;
-      pen.fillRect(x * s, y * s, w * s, h * s); pen.strokeRect(x * s, y * s, w * s, h * s);
+      pen.fillStyle = "#262b33"; pen.fillRect(x * s, y * s, w * s, h * s);
       pen.fillStyle = "#5b6470"; pen.fillText(name, x * s + 2, y * s - 3);
     }
     pen.fillStyle = "#1b1f24";
@@ -79,15 +78,15 @@
   function draw(map) {
     const ratio = size(map), pen = map.canvas.getContext("2d"), s = map.scale;
     const time = data.times[frame], known = map.known[frame];
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, map.width * s, map.height * s);
+    pen.setTransform(ratio, 0, 0, ratio, 0, PAD * ratio);
+    pen.clearRect(0, -PAD, map.width * s, map.height * s + PAD);
     furnish(pen, map, s);
     let hottest = 0, ran = 0, spent = 0;
     for (let c = 0; c < map.n; c++) {
       const celsius = value(map, frame, c), x = map.x[c] * s, y = map.y[c] * s, r = 0.45 * s;
       disc(pen, x, y, r);
-      pen.fillStyle = known ? colour(celsius) : "#fff"; pen.fill();
-      pen.strokeStyle = "#5b6470"; pen.lineWidth = 0.4; pen.stroke();
+      pen.fillStyle = known ? colour(celsius) : "#5b6470"; pen.fill();
+      pen.strokeStyle = "#5b6470"; pen.lineWidth = 0.6; pen.stroke();
       if (!known) continue;
       mark(pen, map, c, time, x, y, r);
       if (celsius > value(map, frame, hottest)) hottest = c;
@@ -121,7 +120,8 @@
   maps.forEach(function (map) {
     map.canvas.addEventListener("mousemove", function (event) {
       const box = map.canvas.getBoundingClientRect();
-      const x = (event.clientX - box.left) / map.scale, y = (event.clientY - box.top) / map.scale;
+      const x = (event.clientX - box.left) / map.scale;
+      const y = (event.clientY - box.top - PAD) / map.scale;
       let best = -1, least = 0.3;
       for (let c = 0; c < map.n; c++) {
         const d = (map.x[c] - x) ** 2 + (map.y[c] - y) ** 2;

@@ -9,7 +9,7 @@ import numpy as np
 
 from twin.answer_key import size_in_words
 from twin.pages.verdicts import fault_place, index_of
-from twin.runfiles.layout import FaultRow
+from twin.runfiles.layout import FaultRow, counted
 from twin.whatif.source import COLLAPSED, ERUPTED, HEAT, SPENT, Floats, Source
 from twin.whatif.tree import CellOutcome, Front, Lost, Margin, Peak, Seed
 
@@ -128,7 +128,8 @@ def front_of(source: Source, seed: Seed | None) -> Front:
     cells = np.flatnonzero(here)
     seeds = [c for c in seed.cells if here[c]]
     if len(cells) < LEAST_CELLS:
-        why = f"only {len(cells)} of the seed's module ran away; a line needs {LEAST_CELLS}"
+        n = counted(len(cells), "cell")
+        why = f"only {n} of the module where it began ran away; a line needs {LEAST_CELLS}"
         return Front(speed_m_per_s=None, r2=None, n_cells=len(cells), reason=why)
     apart = positions[cells][:, None, :] - positions[seeds][None, :, :]
     distance_m = np.sqrt((apart**2).sum(axis=2)).min(axis=1)

@@ -50,7 +50,12 @@ def arrival_of(
     None if no cell ran away, the file lacks what is needed, or nothing of it is in the file.
     """
     circuit, limit_K = source.circuit, source.separator_K
-    if seed is None or circuit is None or limit_K is None or not source.has("truth/cell_reaction_J"):
+    if (
+        seed is None
+        or circuit is None
+        or limit_K is None
+        or not source.has("truth/cell_reaction_J")
+    ):
         return None
     after = [c for c in cells if c.order is not None and c.cell not in seed.cells]
     if not after and margin is None:

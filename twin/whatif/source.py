@@ -109,7 +109,9 @@ class Source:
         """Where cells stand in their module, (n_cells, 2) [m]; None where the file is silent."""
         found = self.run.attributes.get("parameters")
         found = json.loads(found) if isinstance(found, str) else found or {}
-        x, y = (np.asarray(found.get(key) or [], dtype=np.float64) for key in ("cell_x_m", "cell_y_m"))
+        x, y = (
+            np.asarray(found.get(key) or [], dtype=np.float64) for key in ("cell_x_m", "cell_y_m")
+        )
         n = self.run.axes["cell"].size
         return np.stack([x, y], axis=1) if len(x) == len(y) == n else None
 
@@ -171,9 +173,7 @@ class Source:
         if self.circuit is None:
             return None
         try:
-            return runaway_spec(
-                Runaway.model_validate(self._section.get("runaway")), self.circuit
-            )
+            return runaway_spec(Runaway.model_validate(self._section.get("runaway")), self.circuit)
         except (ValueError, OSError):
             return None
 

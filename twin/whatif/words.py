@@ -64,7 +64,7 @@ def _far(cells: tuple[CellOutcome, ...], seed: Seed, front: Front, lost: Lost) -
     fit = "" if front.r2 is None else f" (R\u00b2 {front.r2:.2f})"
     return (
         f"{said}; in the module where it began the front moved by "
-        f"{1e3 * front.speed_m_per_s:.3g} mm/s{fit}."
+        f"{1e3 * front.speed_m_per_s:#.3g} mm/s{fit}."
     )
 
 
