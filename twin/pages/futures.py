@@ -107,7 +107,7 @@ def futures_page(futures: Sequence[Future]) -> str:
             figure(
                 lambda width: _feeds(futures, width), "ff", "Current into the first failed cell",
                 "What its short takes less what the cell gives itself, as recorded, held over the "
-                "step that ends at each row. None is drawn where it was cut off before a row.",
+                "step that ends at each row. There is no line where it was cut off before a row.",
             ),
         ),
     ]  # fmt: skip

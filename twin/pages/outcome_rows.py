@@ -90,7 +90,8 @@ def feed_of(seen: Feed) -> str:
     """Return what flowed into one failed cell."""
     said = "none in any recorded row"
     if seen.charge_As > 0.0:
-        said = f"up to {seen.peak_A:,.0f} A, {seen.charge_As / 3600.0:.2g} Ah, {kilojoules(seen.energy_J)}"
+        charge_Ah = seen.charge_As / 3600.0
+        said = f"up to {seen.peak_A:,.0f} A, {charge_Ah:.2g} Ah, {kilojoules(seen.energy_J)}"
     return said + ("" if seen.opened_s is None else f"; cut off at {clock(seen.opened_s)}")
 
 

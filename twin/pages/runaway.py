@@ -57,7 +57,7 @@ def answer(found: WhatIf) -> str:
 def numbers(found: WhatIf) -> str:
     """Return the numbers of an outcome as a table."""
     rows = [(escape(name.capitalize()), escape(text)) for name, text in outcome_rows(found)]
-    return table(("", ""), rows, look="origin")
+    return table(("", ""), rows, look="numbers")
 
 
 def flags(shown: tuple[Flag, ...]) -> str:
@@ -101,6 +101,8 @@ def _feed(facts: Facts, found: WhatIf, place: Place) -> str:
         "short takes less what it gives itself; values are the truth, as recorded, held over the "
         "step that ends at each row. Dotted: cut off by fuse or interrupt device."
     )
+    if all(feed.charge_As == 0.0 for feed in found.feeds if feed.cell == window[0].cell):
+        caption += " It was cut off before any row shows a current into it."
     figure = place(
         lambda width: feed_figure(facts, found, width),
         "rf",

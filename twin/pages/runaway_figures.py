@@ -38,7 +38,7 @@ TITLE_IN, LEGEND_IN = 0.30, 0.17
 """Above a panel, and for each row of its legend."""
 BEFORE_S, AFTER_S = 15.0, 25.0
 """Shown around the time during which a failed cell is fed; assumed."""
-MIXED = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, INK, MUTED)
+MIXED = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, "#882255", "#44AA99")
 STEPS_ROWS = 400
 """In so few rows a value is drawn for the step that it held for, not as a slope."""
 
@@ -131,10 +131,11 @@ def feed_figure(facts: Facts, found: WhatIf, width_in: float) -> Figure | None:
     def out(axes: Axes) -> None:
         for k, number in enumerate(cells.tolist()):
             own = number == cell.cell
-            look: dict[str, Any] = {"color": INK, "lw": 1.8, "zorder": 4} if own else {}
-            name = f"cell {k + 1}" + (" (failed)" if own else "")
-            colour = {} if own else {"color": MIXED[k % len(MIXED)]}
-            axes.plot(time_s, current_A[:, k], label=name, drawstyle="steps-pre", **(colour | look))
+            axes.plot(
+                time_s, current_A[:, k], drawstyle="steps-pre", zorder=4 if own else 2,
+                label=f"cell {k + 1}" + (" (failed)" if own else ""), lw=1.8 if own else 1.2,
+                color=INK if own else MIXED[k % len(MIXED)],
+            )  # fmt: skip
         _own_marks(axes, found, cells, (start_s, end_s), divisor)
         axes.set_ylabel("A")
         legend(axes, columns)
@@ -142,17 +143,12 @@ def feed_figure(facts: Facts, found: WhatIf, width_in: float) -> Figure | None:
     columns = 3 if width_in < NARROW_IN else 8
     rows_of_legend = -(-len(cells) // columns)
     extra = "" if width_in < NARROW_IN else " (discharge +), its own short included"
-    return strips(
-        width_in,
-        [
-            Strip(title="Into the failed cell, from its neighbours", height_in=1.3, draw=into),
-            Strip(
-                title=f"Out of each cell of its group{extra}", height_in=1.9, draw=out,
-                legend_rows=rows_of_legend,
-            ),
-        ],
-        start_s, end_s,
-    )  # fmt: skip
+    title = f"Out of each cell of its group{extra}"
+    panels = [Strip(title=title, height_in=1.9, draw=out, legend_rows=rows_of_legend)]
+    if into_A.any():
+        title = "Into the failed cell, from its neighbours"
+        panels.insert(0, Strip(title=title, height_in=1.3, draw=into))
+    return strips(width_in, panels, start_s, end_s)
 
 
 def _own_marks(
@@ -167,6 +163,7 @@ def _own_marks(
         axes.annotate(
             f"cell {k + 1} cut off", (at_s / divisor, 1.0), xycoords=("data", "axes fraction"),
             xytext=(3, -9), textcoords="offset points", fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}, zorder=6,
         )  # fmt: skip
 
 

@@ -40,7 +40,8 @@ def order_map(facts: Facts, found: WhatIf, width_in: float) -> Figure | None:
     sheet, ran = lay_out(facts, width_in), found.ran_away
     if sheet is None or not ran:
         return None
-    map_in, head_in = sheet.bottom * sheet.scale_in, 0.55
+    map_in = sheet.bottom * sheet.scale_in
+    head_in = 0.55 if len(ran) > 1 else 0.05
     total = head_in + map_in
     with plots.style():
         figure = plots.new_figure(width_in, total)
@@ -77,6 +78,8 @@ def _cells(
         mec=VERMILION, mew=2.2, clip_on=False, zorder=5,
     )  # fmt: skip
     _numbers(axes, found, sheet, scale, divisor)
+    if len(np.unique(at_s[ran])) < 2:
+        return
     width_in, total = size_in
     bar = figure.add_axes(
         (0.15 / width_in, (total - 0.22) / total, min(3.2, width_in - 1.9) / width_in, 0.11 / total)

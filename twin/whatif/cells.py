@@ -55,7 +55,7 @@ def _known(value: float) -> float | None:
 def _first_rows(found: np.ndarray, time_s: Floats) -> list[float | None]:
     """Return when each column is first true; None if never, or from the first row on of a fork."""
     first, came = np.argmax(found, axis=0), found.any(axis=0)
-    before = found[0] & (time_s[0] > 0.0)
+    before = found[0] if time_s[0] > 0.0 else np.zeros(found.shape[1], dtype=bool)
     at_s = (float(time_s[row]) for row in first)
     return [t if c and not b else None for t, c, b in zip(at_s, came, before, strict=True)]
 

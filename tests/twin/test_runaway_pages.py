@@ -1,0 +1,144 @@
+"""The runaway part of the report, the page of futures, and `twin results`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.twin.runaway_file import HOT_K, PEAK_K, write_run
+from tests.twin.test_report import Page
+from twin.pages.futures import write_futures
+from twin.pages.report import write_report
+from twin.runfiles.layout import NotARun
+from twin.whatif.tree import Arrival
+from twin.whatif.words import paths_of
+
+WORDS = ("Order of runaway", "Cell temperature through time", "What its neighbours fed", "Heat")
+
+
+def checked(path: Path) -> tuple[Page, str]:
+    """Read a page; nothing in it is loaded, and nothing reads as no number."""
+    text = path.read_text(encoding="utf-8")
+    bare = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    page = Page(bare)
+    assert not page.wrong
+    assert len(page.ids) == len(set(page.ids))
+    assert not re.search(r"(?:src|href|@import|url\()\s*[=(]?\s*[\"']?(?:https?:)?//", text)
+    assert not re.search(r"\b(fetch|XMLHttpRequest|import)\b", text)
+    assert "nan" not in re.findall(r"\b\w+\b", page.text.lower())
+    assert "None" not in page.text
+    return page, text
+
+
+def payload(text: str) -> dict[str, Any]:
+    """Return what the maps are drawn from."""
+    found = re.search(r'id="scrub-data">(.*?)</script>', text, flags=re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    return {
+        "gas": write_run(folder / "gas.h5", gas=True),
+        "held": write_run(folder / "held.h5", only_first=True, from_s=50.0),
+        "none": write_run(folder / "none.h5", runaway=False),
+    }
+
+
+def test_the_report_has_a_section_on_runaway(made: dict[str, Path], tmp_path: Path) -> None:
+    page, _ = checked(write_report(made["gas"], tmp_path / "a.html"))
+    assert "It spread: rack 1, module 1, group 1, cell 1 ran away at 1:40" in page.text
+    for words in (*WORDS, "Gas", "% of the LFL", "early_heat".replace("_", " ")):
+        assert words in page.text
+
+
+def test_without_gas_nothing_is_said_of_gas(made: dict[str, Path], tmp_path: Path) -> None:
+    page, _ = checked(write_report(made["held"], tmp_path / "b.html"))
+    assert "It did not spread" in page.text
+    assert "LFL" not in page.text
+    assert "Gas vented" not in page.text
+
+
+def test_without_reacting_cells_there_is_no_section(made: dict[str, Path], tmp_path: Path) -> None:
+    _, text = checked(write_report(made["none"], tmp_path / "c.html"))
+    assert "Thermal runaway" not in text
+    assert "<script" not in text
+
+
+def test_the_maps_hold_the_temperatures_of_the_file(made: dict[str, Path], tmp_path: Path) -> None:
+    _, text = checked(write_report(made["gas"], tmp_path / "d.html"))
+    data = payload(text)
+    (drawn,) = data["maps"]
+    n = len(drawn["x"])
+    celsius = np.frombuffer(base64.b64decode(drawn["celsius"]), dtype="<i2").reshape(-1, n) / 10.0
+    assert len(celsius) == len(data["times"]) == len(drawn["known"])
+    assert celsius.max() == pytest.approx(PEAK_K[0] - 273.15, abs=0.06)
+    assert celsius[:, 7].max() == pytest.approx(HOT_K - 273.15, abs=0.06)
+    assert drawn["ran"][:4] == [100.0, 120.0, 140.0, None]
+    assert drawn["names"][3] == "R1 M1 G2 C2"
+    assert data["times"][0] < 30.0 < 140.0 < data["times"][-1]
+
+
+def test_futures_stand_side_by_side_on_one_clock(made: dict[str, Path], tmp_path: Path) -> None:
+    paths = [made["gas"], made["held"], made["none"]]
+    page, text = checked(write_futures(paths, tmp_path / "f.html"))
+    for words in ("A: gas", "B: held", "C: none", "Did it spread?", "Why?", "Warning time"):
+        assert words in page.text
+    assert "records no reacting cells" in page.text
+    assert page.text.count("It spread:") == 1
+    data = payload(text)
+    assert len(data["maps"]) == 3
+    assert not data["maps"][1]["known"][0]  # a fork that begins later
+    assert data["maps"][1]["known"][-1]
+    assert text.count('type="range"') == 1
+
+
+def test_text_of_a_run_cannot_leave_its_place(made: dict[str, Path], tmp_path: Path) -> None:
+    text = write_futures([made["gas"], made["held"]], tmp_path / "g.html").read_text("utf-8")
+    assert "made </script><b>" not in text
+    assert "made &lt;/script&gt;&lt;b&gt;" in text
+
+
+def test_a_page_of_futures_takes_two_to_four(made: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="takes 2 to 4 run files, got 5"):
+        write_futures([made["gas"]] * 5, tmp_path / "h.html")
+    with pytest.raises(NotARun):
+        write_futures([made["gas"], tmp_path / "gone.h5"], tmp_path / "h.html")
+    assert not (tmp_path / "h.html").exists()
+
+
+def test_paths_of_heat_are_told_largest_first() -> None:
+    arrival = Arrival(
+        cell=1, name="cell", is_survivor=False, from_s=0.0, until_s=1.0, from_K=300.0,
+        needed_J=10.0, arrived_J=10.0, current_J=2.0, reaction_J=1.0, neighbours_J=3.0,
+        caught_J=4.0,
+    )  # fmt: skip
+    assert [J for _, J in paths_of(arrival)] == [4.0, 3.0, 2.0, 1.0]
+
+
+def test_results_on_the_screen_and_as_json(made: dict[str, Path], twin: Callable[..., Any]) -> None:
+    text = twin("results", str(made["gas"])).stdout
+    for words in ("did it spread", "why", "cells lost", "early_heat", "100.0 s"):
+        assert words in text
+    found = json.loads(twin("results", str(made["gas"]), "--json").stdout)
+    assert found["did_spread"]
+    assert found["margin"]["margin_K"] == pytest.approx(13.15, abs=1e-3)
+    assert "no reacting cells" in twin("results", str(made["none"])).stdout
+    assert "gone.h5" in twin("results", "gone.h5", code=2).stderr
+
+
+def test_report_of_several_runs(made: dict[str, Path], twin: Callable[..., Any]) -> None:
+    paths = [str(made["gas"]), str(made["held"])]
+    assert "futures.html" in twin("report", *paths).stdout
+    assert (made["gas"].parent / "gas_futures.html").is_file()
+    assert "at most 4" in twin("report", *(paths * 3), code=2).stderr
+    twin("report", *paths, "-o", str(made["held"]), "--force", code=2)
