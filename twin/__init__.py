@@ -18,6 +18,8 @@
     pilot       what lumping costs: the start of a run held against full detail
     pacing      a run that keeps wall-clock time, and how late it was; warmup: every kernel, once
     study       where an outcome changes as one key does, by bisection
+    results     what-if results: did runaway spread, how far, how long after the first alarm, why:
+                `what_if`; whatif/ reads them from the run file
     fork        a run that goes on otherwise from a checkpoint
     pages/      report and drawings
     bench/      how fast packtwin is here, beside what it must reach

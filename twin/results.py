@@ -15,9 +15,9 @@ from twin.whatif.cells import front_of, injected, lost_of, margin_of, outcomes, 
 from twin.whatif.flags import flags_of, warned_of
 from twin.whatif.gas import gas_of, peaks_of
 from twin.whatif.heat import arrival_of, feeds_of, split_of
-from twin.whatif.source import Source
+from twin.whatif.source import PHASE, Source
 from twin.whatif.tree import Answer, Front, Lost, Warned, WhatIf
-from twin.whatif.words import NOT_RECORDED, answer_of
+from twin.whatif.words import NO_ROWS, NOT_RECORDED, answer_of
 
 
 def what_if(run: Run | str | os.PathLike[str]) -> WhatIf:
@@ -58,9 +58,10 @@ def _read(source: Source) -> WhatIf:
         "charge_residual_As": ledger.get("charge_residual_As"),
     }
     if not source.is_reacting:
+        said = NO_ROWS if PHASE in run.channels and not run.rows else NOT_RECORDED
         return WhatIf(
             **about, has_runaway=False, did_spread=False, cells=(), seed=None, arrival=None,
-            answer=Answer(spread=NOT_RECORDED, far="", after_alarm="", why=""),
+            answer=Answer(spread=said, far="", after_alarm="", why=""),
             front=Front(speed_m_per_s=None, r2=None, n_cells=0, reason="no reacting cells"),
             lost=Lost(n_cells=0, ran_away=0, followed=0, spent=0, opened=0),
             peaks=peaks_of(source), heat=None, feeds=(), margin=None, flags=(),

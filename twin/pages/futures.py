@@ -21,7 +21,7 @@ from twin.pages import plots
 from twin.pages.facts import gather
 from twin.pages.output import write_whole
 from twin.pages.plots import BLUE, GREEN, ORANGE, PURPLE
-from twin.pages.runaway_figures import NARROW_IN, Strip, feed_window, legend, strips
+from twin.pages.runaway_figures import HEADROOM, NARROW_IN, Strip, feed_window, legend, strips
 from twin.pages.scrubber import Future, scrubber, window
 from twin.pages.tables import table
 from twin.pages.verdicts import has
@@ -248,6 +248,7 @@ def _feeds(futures: Sequence[Future], width_in: float) -> Figure | None:
                     f"{LETTERS[k]} cut off", (at, 1.0), xycoords=("data", "axes fraction"),
                     xytext=(3, -9), textcoords="offset points", fontsize=8,
                 )  # fmt: skip
+        axes.margins(y=HEADROOM)
         axes.set_ylabel("A")
         legend(axes, 1 if width_in < NARROW_IN else len(futures))
 

@@ -1,8 +1,9 @@
 """One self-contained HTML page that says what happened in a run: ``twin report``.
 
-    report_facts     reads the run once             report_verdicts   alarms against the answer key
-    report_wording   sentences                      report_tables     tables
-    report_figures   the main figure                report_map        the cell map
+    facts      reads the run once             verdicts   alarms against the answer key
+    wording    sentences                      tables     tables
+    timeline   the main figure                cell_map   the cell map
+    runaway    thermal runaway: its answers, maps and figures
 
 The page's frame and style are in `templates/report.html`.
 """

@@ -122,8 +122,6 @@ def _gas(facts: Facts, found: WhatIf, place: Place) -> str:
 
 def _heat(found: WhatIf, place: Place) -> str:
     caption = "The whole run, from its energy ledger; both bars have the same length."
-    if found.heat is not None and found.heat.caught_J is not None:
-        caption += " What other cells caught of the ejecta is in what they gave on or still hold."
     figure = place(lambda width: heat_figure(found.heat, width), "rh", "Heat split", caption)
     return f"<h3>Heat</h3>{figure}" if figure else ""
 

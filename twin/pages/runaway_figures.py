@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,8 +39,10 @@ TITLE_IN, LEGEND_IN = 0.30, 0.17
 BEFORE_S, AFTER_S = 15.0, 25.0
 """Shown around the time during which a failed cell is fed; assumed."""
 MIXED = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, "#882255", "#44AA99")
-STEPS_ROWS = 400
-"""In so few rows a value is drawn for the step that it held for, not as a slope."""
+HEADROOM = 0.2
+"""Of the height of a panel, free above and below lines, for labels."""
+RETURNED = 1e-3
+"""Of all heat, what of the ejected part must have come back to be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,7 @@ def feed_figure(facts: Facts, found: WhatIf, width_in: float) -> Figure | None:
     def into(axes: Axes) -> None:
         axes.fill_between(time_s, into_A, step="pre", color=VERMILION, alpha=0.25, linewidth=0)
         axes.plot(time_s, into_A, color=VERMILION, drawstyle="steps-pre")
+        axes.margins(y=HEADROOM)
         _own_marks(axes, found, cells, (start_s, end_s), divisor)
         axes.set_ylabel("A")
 
@@ -136,6 +139,7 @@ def feed_figure(facts: Facts, found: WhatIf, width_in: float) -> Figure | None:
                 label=f"cell {k + 1}" + (" (failed)" if own else ""), lw=1.8 if own else 1.2,
                 color=INK if own else MIXED[k % len(MIXED)],
             )  # fmt: skip
+        axes.margins(y=HEADROOM)
         _own_marks(axes, found, cells, (start_s, end_s), divisor)
         axes.set_ylabel("A")
         legend(axes, columns)
@@ -246,10 +250,10 @@ def heat_figure(heat: HeatSplit | None, width_in: float) -> Figure | None:
         ("shorts in cells", shorts, SKY),
         ("heaters", heat.heater_J, MUTED),
     ]
-    caught = heat.caught_J or 0.0
-    name = "left with matter" if heat.caught_J is None else "gas and surroundings"
+    came_back = heat.ejected_J - heat.gone_J > RETURNED * heat.came_J
+    name = "left with matter" + (", less what came back" if came_back else "")
     went = [
-        (name, heat.ejected_J - caught, ORANGE),
+        (name, heat.gone_J, ORANGE),
         ("coolant", heat.coolant_J, GREEN),
         ("air", heat.air_J, PURPLE),
         ("still in the pack", heat.stored_J, "#882255"),

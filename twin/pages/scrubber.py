@@ -126,9 +126,13 @@ def _times(shown: Sequence[Future]) -> np.ndarray:
 
 
 def _opening(shown: Sequence[Future], times: np.ndarray) -> int:
-    """Return the frame to begin with: when half of the cells that run away have done so."""
+    """Return the frame to begin with: half of the cells that run away have done so.
+
+    Where only one or none does, it is the hottest moment.
+    """
+    hottest = [f.found.peaks.cell.time_s for f in shown if f.found.peaks.cell is not None]
     ran = [c.triggered_s or 0.0 for f in shown for c in f.found.ran_away]
-    middle = float(np.median(ran)) if ran else float(times[-1])
+    middle = float(np.median(ran)) if len(ran) > 1 else min(hottest, default=float(times[-1]))
     return int(min(np.searchsorted(times, middle), len(times) - 1))
 
 

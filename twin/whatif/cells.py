@@ -57,7 +57,8 @@ def _first_rows(found: np.ndarray, time_s: Floats) -> list[float | None]:
     first, came = np.argmax(found, axis=0), found.any(axis=0)
     before = found[0] if time_s[0] > 0.0 else np.zeros(found.shape[1], dtype=bool)
     at_s = (float(time_s[row]) for row in first)
-    return [t if c and not b else None for t, c, b in zip(at_s, came, before, strict=True)]
+    kept = (came & ~before).tolist()
+    return [t if is_kept else None for t, is_kept in zip(at_s, kept, strict=True)]
 
 
 def _peaks(source: Source) -> tuple[Floats, np.ndarray]:

@@ -136,7 +136,10 @@ class Peaks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatSplit:
-    """Heat of the whole run, from the ledger [J]; sources and sinks add up to the same.
+    """Heat of the whole run, from the ledger [J].
+
+    Sources and sinks add up to the same, unless something that left comes back: caught ejecta, or
+    heat of gas through walls.
 
     Attributes
     ----------
@@ -167,6 +170,16 @@ class HeatSplit:
     air_J: float
     body_J: float
     gas_terms_J: dict[str, float]
+
+    @property
+    def came_J(self) -> float:
+        """All sources."""
+        return self.reaction_J + self.current_J + self.heater_J
+
+    @property
+    def gone_J(self) -> float:
+        """What left with matter and did not come back: what other sinks leave over."""
+        return self.came_J - self.stored_J - self.coolant_J - self.air_J
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

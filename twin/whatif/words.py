@@ -21,6 +21,7 @@ NOT_RECORDED = (
     "The file records no reacting cells: its scenario has no cell.runaway, so nothing can be said "
     "of runaway or of its spread."
 )
+NO_ROWS = "The file holds no complete row, so nothing can be said of runaway."
 RISING = " It was still warming when the file ends, so this is not the last word."
 
 
