@@ -42,7 +42,7 @@ def test_help_lists_the_commands_and_no_others() -> None:
     names = {command.name for command in app.registered_commands}
     assert names == {
         "run", "check", "show", "examples", "new", "schema", "plugins", "check-plugin", "inspect",
-        "report", "fork", "compare", "bench", "validate", "warmup", "results", "study",
+        "report", "fork", "compare", "bench", "validate", "warmup", "results",
     }  # fmt: skip
 
 
