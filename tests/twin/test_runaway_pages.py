@@ -57,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_the_report_has_a_section_on_runaway(made: dict[str, Path], tmp_path: Path) -> None:
     page, _ = checked(write_report(made["gas"], tmp_path / "a.html"))
     assert "It spread: rack 1, module 1, group 1, cell 1 ran away at 1:40" in page.text
-    for words in (*WORDS, "Gas", "% of the LFL", "early_heat".replace("_", " ")):
+    for words in (*WORDS, "Gas", "150 % of the lower limit (LFL)", "early_heat".replace("_", " ")):
         assert words in page.text
 
 

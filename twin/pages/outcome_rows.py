@@ -109,10 +109,12 @@ def released(found: WhatIf) -> str:
         return ""
     said = (
         f"{kilojoules(heat.reaction_J + heat.current_J)} released: {kilojoules(heat.body_J)} "
-        f"stayed, {kilojoules(heat.ejected_J)} left with matter"
+        f"stayed in cells, {kilojoules(heat.ejected_J + heat.vented_J)} left with matter and gas"
     )
     if heat.caught_J is not None:
-        said += f", of which cells caught {kilojoules(heat.caught_J)}"
+        said += f", of which {kilojoules(heat.caught_J)} was caught by other cells"
+    if heat.walls_J > 0.0:
+        said += f" and {kilojoules(heat.walls_J)} came back to housings"
     return f"{said}; shorts inside cells made {kilojoules(heat.short_J)} of it"
 
 
@@ -185,8 +187,8 @@ ROWS: tuple[tuple[str, Callable[[WhatIf], str]], ...] = (
     ("largest surge", _peak(lambda f: f.peaks.surge, _pascal)),
     ("first relief", relief),
     (
-        "closest to burning",
-        _peak(lambda f: f.peaks.lfl_percent, lambda v: f"{v:,.3g} % of the LFL"),
+        "flammability",
+        _peak(lambda f: f.peaks.lfl_percent, lambda v: f"{v:,.0f} % of the lower limit (LFL)"),
     ),
     ("energy residual", residual),
 )

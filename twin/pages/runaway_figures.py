@@ -250,8 +250,8 @@ def heat_figure(heat: HeatSplit | None, width_in: float) -> Figure | None:
         ("shorts in cells", shorts, SKY),
         ("heaters", heat.heater_J, MUTED),
     ]
-    came_back = heat.ejected_J - heat.gone_J > RETURNED * heat.came_J
-    name = "left with matter" + (", less what came back" if came_back else "")
+    came_back = heat.ejected_J + heat.vented_J - heat.gone_J > RETURNED * heat.came_J
+    name = "left with matter and gas" + (", less what came back" if came_back else "")
     went = [
         (name, heat.gone_J, ORANGE),
         ("coolant", heat.coolant_J, GREEN),

@@ -13,6 +13,8 @@ from twin.runfiles.layout import FaultRow, counted
 from twin.whatif.source import COLLAPSED, ERUPTED, HEAT, SPENT, Floats, Source
 from twin.whatif.tree import CellOutcome, Front, Lost, Margin, Peak, Seed
 
+RISING_K, RISING_S = 0.5, 60.0
+"""A cell that warms by so much in so long is still warming; assumed."""
 LEAST_CELLS = 3
 """Through fewer points than this every line fits."""
 
@@ -166,8 +168,18 @@ def margin_of(source: Source, cells: tuple[CellOutcome, ...]) -> Margin | None:
     return Margin(
         cell=closest.cell, name=closest.name, peak_K=closest.peak_K, peak_s=closest.peak_s,
         limit_K=limit_K, margin_K=limit_K - closest.peak_K,
-        is_rising=closest.peak_s >= float(source.time_s[-1]),
+        is_rising=_is_rising(source, closest),
     )  # fmt: skip
+
+
+def _is_rising(source: Source, cell: CellOutcome) -> bool:
+    """Tell whether a cell is hottest in the last row, and was notably cooler shortly before."""
+    end_s = float(source.time_s[-1])
+    if cell.peak_s < end_s:
+        return False
+    before = int(np.searchsorted(source.time_s, end_s - RISING_S))
+    was_K = float(source.run.channel(HEAT, before, before + 1)[0, cell.cell])
+    return cell.peak_K - was_K > RISING_K
 
 
 def peak_of(source: Source, path: str) -> Peak | None:

@@ -24,20 +24,22 @@ def split_of(source: Source) -> HeatSplit | None:
     short_J = ledger.get("short_J", 0.0)
     current_J = ledger["heat_J"] + short_J + in_wires
     reaction_J, ejected_J = ledger["reaction_J"], ledger["ejected_J"]
-    caught_J = ledger.get("caught_J")
-    if caught_J is None and source.has("truth/cell_caught_J"):
-        caught_J = float(source.last("truth/cell_caught_J").sum())
+    vented_J, caught_J = ledger.get("vented_J", 0.0), None
+    if source.has("truth/cell_caught_J"):
+        caught_J = ledger.get("caught_J", float(source.last("truth/cell_caught_J").sum()))
     return HeatSplit(
         reaction_J=reaction_J,
         current_J=current_J,
         heater_J=ledger.get("heater_J", 0.0),
         short_J=short_J,
         ejected_J=ejected_J,
+        vented_J=vented_J,
         caught_J=caught_J,
+        walls_J=ledger.get("walls_J", 0.0),
         stored_J=ledger["stored_thermal_J"],
         coolant_J=ledger["coolant_J"],
         air_J=ledger["air_J"],
-        body_J=reaction_J + current_J - ejected_J,
+        body_J=reaction_J + current_J - ejected_J - vented_J,
         gas_terms_J={k: v for k, v in ledger.items() if k.startswith("gas_") and k.endswith("_J")},
     )
 

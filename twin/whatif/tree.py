@@ -149,12 +149,16 @@ class HeatSplit:
         Of `current_J`, in shorts inside cells: fed by the cell itself and by its neighbours.
     ejected_J : float
         That left cells with matter.
+    vented_J : float
+        That gas and vapour took from cells besides.
     caught_J : float or None
-        Of `ejected_J`, by other cells; None without a model of ejecta.
+        Of `ejected_J`, by other cells; None where the file does not follow ejecta.
+    walls_J : float
+        That came back to housings, from the gas and from solids on their walls.
     stored_J, coolant_J, air_J : float
         That is in cells, plates and housings at the end; to the coolant; to the air.
     body_J : float
-        Of reactions and currents, what did not leave with matter.
+        Of reactions and currents, what neither matter nor gas took away.
     gas_terms_J : dict of str to float
         Terms of the ledger that concern gas, by name.
     """
@@ -164,7 +168,9 @@ class HeatSplit:
     heater_J: float
     short_J: float
     ejected_J: float
+    vented_J: float
     caught_J: float | None
+    walls_J: float
     stored_J: float
     coolant_J: float
     air_J: float
@@ -253,7 +259,7 @@ class Margin:
     """The survivor that came closest to the collapse of its separator.
 
     `margin_K` is `limit_K` less its peak; negative where its separator collapsed and it did not run
-    away. `is_rising` tells that the peak is its last row: the file ends too early to tell.
+    away. `is_rising` tells that it was still warming at the end: the file ends too early to tell.
     """
 
     cell: int
