@@ -44,6 +44,20 @@ def what_if(run: Run | str | os.PathLike[str]) -> WhatIf:
         return _read(Source(opened))
 
 
+def first_alarm_s(path: str | os.PathLike[str]) -> float | None:
+    """Return when the BMS first flagged anything that has to do with a fault [s], None if never.
+
+    Raises
+    ------
+    NotARun
+        The file is missing, foreign, damaged or of a newer format.
+    """
+    with open_run(path) as run:
+        source = Source(run)
+        flags, _ = flags_of(source, injected(source))
+        return warned_of(flags, ()).flag_s
+
+
 def _read(source: Source) -> WhatIf:
     run, ledger = source.run, source.run.ledger
     time_s = source.time_s if source.has("truth/cell_temperature_K") else [0.0]

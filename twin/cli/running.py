@@ -51,6 +51,9 @@ Until = Annotated[
     str | None, typer.Option(metavar="TIME", help='End earlier, as in "2 h"; from the start.')
 ]
 
+ALARM = "alarm"
+"""In place of a time: when the BMS first raised one."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -122,7 +125,10 @@ def _load_kernels(scenario: Scenario, watched: bool) -> None:
 
 def fork(
     run_file: Annotated[Path, typer.Argument(metavar="RUN.h5", help="The run to fork.")],
-    at: Annotated[str, typer.Option(metavar="TIME", help='When, as in "10 min".')],
+    at: Annotated[
+        str,
+        typer.Option(metavar="TIME", help='When, as in "10 min"; or alarm: the first of the BMS.'),
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="NEW.h5", help="The new run file.")
     ],
@@ -134,7 +140,7 @@ def fork(
 ) -> None:
     """Run on from a moment of a run, with changes from there on."""
     begin = time.monotonic()
-    tick = read_time("--at", at)
+    tick = _of_first_alarm(run_file) if at.strip() == ALARM else read_time("--at", at)
     check_output(output, force, (run_file, "the run that is forked"))
     end = None if until is None else _end_of_fork(run_file, overrides or (), until, tick)
     from twin.fork import start_fork
@@ -143,6 +149,19 @@ def fork(
         complain(f"restoring {run_file} at {duration(tick / 1000.0)} …", style="dim")
     engine = start_fork(run_file, tick, overrides or (), output, force=force)
     _finish(engine, output, end, as_json, quiet, begin)
+
+
+def _of_first_alarm(run_file: Path) -> int:
+    """Return the tick of the BMS's first alarm after a fault came."""
+    from twin.results import first_alarm_s
+
+    time_s = first_alarm_s(run_file)
+    if time_s is None:
+        raise UserError(
+            f"--at {ALARM}: the BMS raised none in {run_file} that has to do with a fault; give a "
+            "time, as in --at '10 min'"
+        )
+    return round(1000.0 * time_s)
 
 
 def _end_of_fork(run_file: Path, overrides: Sequence[str], until: str, at: int) -> int:
