@@ -10,14 +10,13 @@ from cell_models.contract import LANES, blocks_for
 from cell_models.jit import inlined
 from packs.arrays import Floats, Ints, nth
 from packs.barriers import edge_paths
+from packs.layer_links import ROWS, layer_pairs, node_of
 from packs.spec import PackSpec, ThermalSpec
 from packs.state import Schema, State
 from packs.topology import Topology
 
 STIFF_W_PER_K = 10.0
 """A contact of a cell beyond which explicit Euler takes many parts of a second (assumed)."""
-ROWS = 4
-"""Two neighbours in the next columns, two in the next rows: those of `Topology.near`."""
 
 
 class HeatLinks(NamedTuple):
@@ -27,7 +26,8 @@ class HeatLinks(NamedTuple):
     radiation [W/K]; `sight` (4 n_cell_slots,) of radiation [W/K4], empty where there is none;
     `total` and `fixed` (n_nodes,) the sum over all links of a node, likewise [W/K]; `in_series`
     int64 (2 n_cell_slots,) the same place in the next and last group of the rack, itself where
-    there is none; `home` int64 (n_group_slots,) the node of the housing.
+    there is none; `home` int64 (n_group_slots,) the node of the housing. Cells of n layers have n
+    slots each here (`packs.layer_links`).
     """
 
     link: Floats
@@ -74,6 +74,7 @@ def needs_network(thermal: ThermalSpec, topology: Topology) -> bool:
         or thermal.busbar_W_per_K > 0.0
         or thermal.radiation is not None
         or thermal.housing is not None
+        or thermal.layers is not None
         or strongest > STIFF_W_PER_K
     )
 
@@ -83,7 +84,8 @@ def declare_network(schema: Schema, topology: Topology, spec: PackSpec) -> None:
     thermal, add = spec.thermal, schema.scratch
     slots, groups, houses, nodes = 0, 0, 0, 0
     if needs_network(thermal, topology):
-        slots, groups = topology.n_cell_slots, topology.n_group_slots
+        layers = 1 if thermal.layers is None else thermal.layers.count
+        slots, groups = topology.n_cell_slots * layers, topology.n_group_slots
         houses = 0 if thermal.housing is None else topology.n_modules
         nodes = slots + groups + LANES * blocks_for(houses)
     if houses:
@@ -118,12 +120,19 @@ def fill_network(spec: PackSpec, topology: Topology, state: State) -> None:
     links, nodes = network_arrays(state)
     if len(nodes.node_K):
         _fill_links(links, spec, topology)
+        _fill_series(links, spec.thermal, topology)
         _fill_sums(links, spec.thermal, topology)
 
 
 def _fill_links(links: HeatLinks, spec: PackSpec, top: Topology) -> None:
     """Write the conductance of every pair of neighbours at both its ends."""
     conductance, sight = edge_paths(top, spec.thermal, spec.layout.pitch_m)
+    if spec.thermal.layers is not None:
+        row, a, b, between = layer_pairs(top, spec.thermal.layers, conductance)
+        base = links.base.reshape(ROWS, -1)
+        base[row, a], base[row + 1, b] = between, between
+        links.link[:] = links.base
+        return
     a, b = top.cell_slot[top.edge_a], top.cell_slot[top.edge_b]
     is_beside = top.cell_x_m[top.edge_a] != top.cell_x_m[top.edge_b]
     p = top.lump.parallel
@@ -134,25 +143,32 @@ def _fill_links(links: HeatLinks, spec: PackSpec, top: Topology) -> None:
             array.reshape(ROWS, -1)[row, a] = values
             array.reshape(ROWS, -1)[row + 1, b] = values
     links.link[:] = links.base
-    here = np.arange(top.n_cell_slots)
+
+
+def _fill_series(links: HeatLinks, thermal: ThermalSpec, top: Topology) -> None:
+    """Write where busbars lead, layer by layer, and which housing each group has."""
+    layers = 1 if thermal.layers is None else thermal.layers.count
     ahead, behind = links.in_series.reshape(2, -1)
-    ahead[:], behind[:] = here, here
+    ahead[:] = behind[:] = np.arange(len(ahead))
     first, last = top.cell_slot[: -top.cells_per_group], top.cell_slot[top.cells_per_group :]
     rack = top.cell_rack
     same = rack[: -top.cells_per_group] == rack[top.cells_per_group :]
-    ahead[first[same]], behind[last[same]] = last[same], first[same]
-    house = top.n_cell_slots + top.n_group_slots
+    for layer in range(layers):
+        a, b = node_of(first[same], layer, layers), node_of(last[same], layer, layers)
+        ahead[a], behind[b] = b, a
+    house = top.n_cell_slots * layers + top.n_group_slots
     links.home[:] = house
     links.home[top.group_slot] = house + top.group_module
 
 
 def _fill_sums(links: HeatLinks, thermal: ThermalSpec, top: Topology) -> None:
     """Write the sum of all links of every node, without radiation."""
-    slots, groups = top.n_cell_slots, top.n_group_slots
-    used, in_group = top.cell_used, top.cells_per_group
+    layers = 1 if thermal.layers is None else thermal.layers.count
+    slots, groups, in_group = top.n_cell_slots * layers, top.n_group_slots, top.cells_per_group
+    used = np.repeat(top.cell_used.reshape(-1, LANES), layers, axis=0).ravel() / layers
     shell = 0.0 if thermal.housing is None else thermal.housing.cell_W_per_K
     in_series = (links.in_series.reshape(2, -1) != np.arange(slots)).sum(axis=0)
-    busbar = thermal.busbar_W_per_K / in_group
+    busbar = thermal.busbar_W_per_K / in_group / layers
     fixed = links.fixed
     fixed[:slots] = links.base.reshape(ROWS, -1).sum(axis=0) + busbar * in_series
     fixed[:slots] += (thermal.plate_W_per_K + shell) * used

@@ -26,6 +26,25 @@ class BarrierSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayersSpec:
+    """Nodes through the thickness of every cell.
+
+    Attributes
+    ----------
+    count : int
+        Layers of a cell, all alike.
+    through_W_per_K : float
+        From one face of a cell to the other, k A / d.
+    along_columns : bool
+        Whether neighbours in the next columns touch the faces; else those in the next rows do.
+    """
+
+    count: int
+    through_W_per_K: float
+    along_columns: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RadiationSpec:
     """Radiation between neighbours with no barrier between them; cells are grey cylinders."""
 

@@ -20,6 +20,7 @@ from cell_models.jit import inlined, kernel
 from cell_models.runaway import REACTING
 from packs import network
 from packs.arrays import open_cells, open_groups, open_racks, open_site
+from packs.burning import NEWS as HAS_NEWS
 from packs.cell_guards import guard_cells
 from packs.currents import reduce_site, spread_site
 from packs.external_heat import give_heat, prepare_external_heat
@@ -30,7 +31,6 @@ from packs.module_gas import vent_modules
 from packs.network import solve_bus
 from packs.pcs import move_pcs
 from packs.prepare import prepare
-from packs.runaway import NEWS as HAS_NEWS
 from packs.runaway import add_shorts, numbers_at, react_cells
 from packs.switchgear import NEVER_S, heat_fuses
 from packs.thermal import advance_equipped, advance_heat

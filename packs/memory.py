@@ -10,7 +10,10 @@ from packs.cooling import cooling_arrays, declare_cooling
 from packs.flows import FLOWS
 from packs.groups import N_RACK_SUMS, N_SUMS
 from packs.heat_links import declare_network, network_arrays
+from packs.heat_spec import LayersSpec
 from packs.ladder import NO_RAILS, OPPOSITE_ENDS, SAME_END, declare_ladders, ladder_arrays
+from packs.layer_links import near_of
+from packs.layers import declare_layers, fill_layers, layer_arrays
 from packs.network import N_BUS, N_LOSSES
 from packs.spec import PackSpec, WiringSpec
 from packs.state import Schema, State
@@ -68,6 +71,7 @@ def declare_plant(schema: Schema, topology: Topology, spec: PackSpec, buffer_siz
         schema.scratch("of_site", name, size)
     has_rails = spec.wiring.rail is not None
     declare_ladders(schema, *((*slots, *groups) if has_rails else (0, 0)))
+    declare_layers(schema, topology, spec.thermal.layers, start_K)
     declare_network(schema, topology, spec)
     declare_cooling(schema, spec.thermal, start_K)
     for name, size in (
@@ -103,7 +107,7 @@ def wire_of(spec: WiringSpec, topology: Topology) -> Wire:
 
 
 def arrays(
-    topology: Topology, state: State, kelvin_per_J: float
+    topology: Topology, state: State, kelvin_per_J: float, layers: LayersSpec | None = None
 ) -> tuple[CellArrays, GroupArrays, RackArrays, SiteArrays]:
     """Return views on a built state and on the scratch beside it, with what is constant filled in.
 
@@ -111,6 +115,7 @@ def arrays(
     ----------
     kelvin_per_J : float
         Inverse heat capacity of one cell [K/J].
+    layers : LayersSpec or None
     """
     cells, net, heat = state.view("cells"), state.view("network"), state.view("thermal")
     flows, over, wiring = state.view("flows"), state.view("overlay"), state.view("of_wiring")
@@ -135,11 +140,12 @@ def arrays(
         **vars(state.view("of_racks")),
     )  # fmt: skip
     of_site = SiteArrays(
-        bus=net.bus, near=topology.near, group_slot=wiring.group_slot, total=flows.total,
-        low=flows.low, throughput=flows.throughput, worst=flows.worst,
+        bus=net.bus, near=near_of(topology, layers), group_slot=wiring.group_slot,
+        total=flows.total, low=flows.low, throughput=flows.throughput, worst=flows.worst,
         **vars(state.view("of_site")),
     )  # fmt: skip
     of_cells.kelvin_per_J[:] = kelvin_per_J
+    fill_layers(state, layers, 1.0 / kelvin_per_J)
     of_groups.used[:] = topology.group_used
     of_racks.first_group[:] = topology.rack_first_group
     of_racks.first_block[:] = topology.rack_first_block
@@ -153,7 +159,8 @@ def arena(state: State, parts: tuple[CellArrays, GroupArrays, RackArrays, SiteAr
     at: list[int] = []
     int_at: list[int] = []
     near = parts[-1].near
-    everything = (*parts, *network_arrays(state), cooling_arrays(state), ladder_arrays(state))
+    heat = (layer_arrays(state), *network_arrays(state), cooling_arrays(state))
+    everything = (*parts, *heat, ladder_arrays(state))
     for array in (array for part in everything for array in part if array is not near):
         is_float = array.dtype == np.float64
         home = state.float_arena if is_float else state.int_arena

@@ -19,6 +19,7 @@ from cell_models.jit import bound, kernel
 from cell_models.vent_params import VentParams
 from packs.absorption import throw_stage
 from packs.arrays import open_cells, open_site
+from packs.burning import AWAKE, NEWS, VENTED
 from packs.enclosure import FLOWS as GAS_FLOWS
 from packs.enclosure import gas_arrays, gas_numbers
 from packs.flows import CAUGHT, LATENT, SOLIDS, VENTED_HEAT, WALLS, add_to
@@ -34,7 +35,6 @@ from packs.gas_places import (
 from packs.gas_places import (
     declare_module_gas as declare_module_gas,
 )
-from packs.runaway import AWAKE, NEWS, VENTED
 from packs.sensors import AIR_PRESSURE_PA
 from packs.spec import ModuleSpec, PackSpec
 from packs.state import State

@@ -15,6 +15,7 @@ from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH, CellModel
 from cell_models.jit import bound
 from packs import network, pcs
 from packs.arrays import Floats
+from packs.burning import NEWS
 from packs.cell_guards import CellGuards, declare_guards
 from packs.compiled import compiled_way
 from packs.cooling import fill_cooling
@@ -27,11 +28,11 @@ from packs.external_heat import (
 )
 from packs.flows import book_stage
 from packs.heat_links import fill_network, needs_network
+from packs.layers import settle_stage
 from packs.lumping import draw_cells
 from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.notice import Notice
 from packs.prepare import prepare_stage, settings_of, switch_stage
-from packs.runaway import NEWS
 from packs.runaway_cells import RunawayCells, declare_runaway
 from packs.spec import PackSpec
 from packs.state import Schema, State
@@ -114,7 +115,8 @@ class Plant:
         self.pcs_view = state.view("pcs")
         self.switch_view = state.view("switchgear")
         self.switchgear = Switchgear(self.spec.wiring, self.switch_view, over)
-        parts = arrays(self.topology, state, 1.0 / self.model.heat_capacity_J_per_K)
+        layers, kelvin_per_J = self.spec.thermal.layers, 1.0 / self.model.heat_capacity_J_per_K
+        parts = arrays(self.topology, state, kelvin_per_J, layers)
         self.cell_arrays, self.group_arrays, self.rack_arrays, self.site_arrays = parts
         self.arena = arena(state, parts)
         fill_network(self.spec, self.topology, state)
@@ -129,6 +131,7 @@ class Plant:
         self._meet = bound(bus_stage, 0, 0.0, 0.0, 0.0, 0.0, 0.0, last)
         self._spread = bound(spread_stage, 0.0, wire, last)
         self._warm = bound(heat_stage, 1, 0.0, 0.0, 0.0, wire, self.paths, last)
+        self._settle = None if layers is None else bound(settle_stage, last)
         self._book = bound(book_stage, 0.0, wire, 0.0, 0.0, 0.0, 0.0, 0.0, last)
         self.heat_given = given = external_heat(state)
         self._prepare_heat = bound(prepare_heat_stage, given, 0.0, 0.0, last)
@@ -174,6 +177,8 @@ class Plant:
                 self.step(tick, length)
                 done = 1
             tick += done * length
+        if self._settle is not None:
+            self._settle(self.arena)
 
     def alert(self, tick: int) -> None:
         """Hold the short step for a while: something has changed abruptly.
@@ -216,9 +221,8 @@ class Plant:
         direct = self.switch_view.position[:, PLUS] * racks.switch_closed
         for rack in np.flatnonzero((direct > was_direct) * racks.fuse_closed):
             gap_V = float(racks.emf_V[rack] - self.network.bus[network.BUS_V])
-            peak_A = gap_V / float(
-                racks.r_ohm[rack] + racks.fuse_ohm[rack] + racks.contactor_ohm[rack]
-            )
+            way_ohm = racks.r_ohm[rack] + racks.fuse_ohm[rack] + racks.contactor_ohm[rack]
+            peak_A = gap_V / float(way_ohm)
             if abs(peak_A) > wiring.contactor_make_A:
                 weld_making(self, int(rack), peak_A)
             if abs(peak_A) > wiring.fuse_rating_A:
@@ -230,16 +234,10 @@ class Plant:
 
     def tell(self, code: str, scope: str, component: int, value: float, limit: float) -> None:
         """Put something on the list of notices."""
-        self.notices.append(
-            Notice(
-                tick=self._now,
-                code=code,
-                scope=scope,
-                component=component,
-                value=value,
-                limit=limit,
-            )  # fmt: skip
+        notice = Notice(
+            tick=self._now, code=code, scope=scope, component=component, value=value, limit=limit
         )
+        self.notices.append(notice)
 
     def step(self, tick: int, length: int) -> None:
         """Do one plant step of `length` ticks: the stages."""

@@ -16,6 +16,8 @@ Of the heat of reactions and of currents an erupting cell keeps a share, which i
 such that it will have kept `body_share` of all that it releases; the rest leaves at once. Matter
 leaves as the fuel burns and takes the heat with it that it holds. What leaves is `out_J` and
 `out_kg` of each cell and step: heat above the reference temperature of the ledger, and mass.
+
+Where cells have layers, each has its part of the reactants (`packs.layer_reactions`).
 """
 
 from __future__ import annotations
@@ -34,30 +36,27 @@ from cell_models.runaway import (
     N_ROWS,
     ONSET_K_PER_S,
     REACTING,
-    RISE_K,
-    SPENT_K,
     STALLED,
-    advance_node,
     stored_of,
 )
 from packs.arrays import open_cells, open_site
+from packs.burning import (
+    AWAKE,
+    BEGUN,
+    ERUPTED,
+    FAILED,
+    FUEL_LEFT_K,
+    INERT,
+    NEWS,
+    burn,
+    next_phase,
+    part,
+    progressed,
+)
 from packs.flows import EJECTED, REACTION, add_to
+from packs.layer_reactions import ReactingLayers, react_layers
+from packs.layers import settle_cell
 
-BEGUN, COLLAPSED, RAN, ERUPTED, SPENT, INERT, FAILED = 1, 2, 4, 8, 16, 32, 64
-"""Bits of `phase`; spare lanes are inert. `FAILED` is only in `news`: a step was not finished."""
-VENTED = 128
-"""Bit of `phase` of a cell whose can has opened (`packs.module_gas`)."""
-NEWS, AWAKE = 32, 64
-"""Status bits beside those of `cell_models.runaway`: something to be told of; a cell is hot, or
-has erupted."""
-RAN_K_PER_S, RAN_K = 1.0, 573.15
-"""The definition of a runaway; either moves the critical oven by 0.3 K against the other."""
-ERUPTED_K_PER_S = 20.0
-"""Assumed: a tenth of the mean rate of a cylindrical cell's event, 700 K in 3.5 s."""
-BURNT_K_PER_S = 0.1
-"""Reactions of a cell that has erupted and is slower are over; assumed."""
-FUEL_LEFT_K = 1.0
-"""What could not warm a cell by so much is no fuel."""
 ALERT_MS = 1000
 """How long the short step holds after a cell has reacted."""
 
@@ -88,6 +87,10 @@ class RunawayNumbers(NamedTuple):
     alert_ticks, n_slots, n_rows, n_curve : int
     n_ran_at ... marks_at : int
         `n_ran`, how many cells have erupted, `alert_until`, and each of `RunawayArrays`.
+    n_layers : int
+        Of a cell; 0 where a cell is one node.
+    hottest_at, layer_K_at, layer_capacity_at, layer_kelvin_at : int
+        Hottest temperature of each cell, its own where it is one node; `ReactingLayers`.
     """
 
     gate_K: float
@@ -122,18 +125,23 @@ class RunawayNumbers(NamedTuple):
     curve_K_at: int
     curve_log10_at: int
     marks_at: int
+    n_layers: int
+    hottest_at: int
+    layer_K_at: int
+    layer_capacity_at: int
+    layer_kelvin_at: int
 
 
 class RunawayArrays(NamedTuple):
-    """Of each cell slot, and behind them what all cells share.
+    """Of each cell slot, and behind them what all cells share; m is the layers of a cell, or 1.
 
     Attributes
     ----------
-    extents, energy_J : float64 (n * n_slots,)
-        What is left of each reactant; its heat per unit [J].
+    extents, energy_J : float64 (n * m * n_slots,)
+        What is left of each reactant; its heat per unit [J]: all layers of a cell in turn.
     capacity_J_per_K : float64 (n,)
     share : float64 (n,), of its heat that stays in the cell
-    fuel_J : float64 (n,), what it held when it erupted
+    fuel_J : float64 (n * m,), what each held when the cell erupted
     reaction_J, ejected_J, ejected_kg : float64 (n,), released, and what has left, so far
     out_J, out_kg : float64 (n,), what leaves in this step
     progress : float64 (n,), how far its reactions have come, 0 to 1
@@ -163,7 +171,7 @@ class RunawayArrays(NamedTuple):
     curve_log10: Floats
 
 
-N_FLOATS, N_INTS = 6, 26
+N_FLOATS, N_INTS = 6, 31
 """Of `RunawayNumbers`: the first ones are floats."""
 
 
@@ -175,22 +183,18 @@ def numbers_at(where, f, i):
         f[a], f[a + 1], f[a + 2], f[a + 3], f[a + 4], f[a + 5], i[b], i[b + 1], i[b + 2], i[b + 3],
         i[b + 4], i[b + 5], i[b + 6], i[b + 7], i[b + 8], i[b + 9], i[b + 10], i[b + 11],
         i[b + 12], i[b + 13], i[b + 14], i[b + 15], i[b + 16], i[b + 17], i[b + 18], i[b + 19],
-        i[b + 20], i[b + 21], i[b + 22], i[b + 23], i[b + 24], i[b + 25],
+        i[b + 20], i[b + 21], i[b + 22], i[b + 23], i[b + 24], i[b + 25], i[b + 26], i[b + 27],
+        i[b + 28], i[b + 29], i[b + 30],
     )  # fmt: skip
-
-
-@inlined
-def part(buffer, begin, size):
-    """Return `size` numbers of a buffer from `begin` on."""
-    return buffer[begin : begin + size]
 
 
 @inlined
 def open_runaway(m, n, f, i):
     """Open the arrays of `n` cell slots."""
+    nodes = n * max(m.n_layers, 1)
     return RunawayArrays(
-        part(f, m.extents_at, n * m.n_slots), part(f, m.energy_J_at, n * m.n_slots),
-        part(f, m.capacity_at, n), part(f, m.share_at, n), part(f, m.fuel_J_at, n),
+        part(f, m.extents_at, nodes * m.n_slots), part(f, m.energy_J_at, nodes * m.n_slots),
+        part(f, m.capacity_at, n), part(f, m.share_at, n), part(f, m.fuel_J_at, nodes),
         part(f, m.reaction_J_at, n), part(f, m.ejected_J_at, n), part(f, m.ejected_kg_at, n),
         part(f, m.out_J_at, n), part(f, m.out_kg_at, n), part(f, m.progress_at, n),
         part(i, m.phase_at, n), part(i, m.news_at, n), part(f, m.scratch_at, 2 * m.n_slots + 3),
@@ -219,48 +223,12 @@ def count_hot(gate_K, temperature_K):
 
 
 @kernel
-def burn(c, h, numbers, cells, a):
-    """Let the reactions of one cell act.
-
-    With no losses a share ``s`` of heat in a heat capacity C is all of it in ``C / s``.
-
-    Returns
-    -------
-    float
-        Temperature [K].
-    float
-        Heat released [J].
-    float
-        Fuel burnt, as `stored_of` sizes it [J].
-    float
-        Fuel left [J].
-    int
-        Status.
-    """
-    k, T, C = numbers.n_slots, cells.temperature_K[c], a.capacity_J_per_K[c]
-    x, energy_J = part(a.extents, c * k, k), part(a.energy_J, c * k, k)
-    before = stored_of(x, energy_J, 0, k)[1]
-    if before <= SPENT_K * C or numbers.gate_K > T:
-        return T, 0.0, 0.0, before, OK
-    a.scratch[:] = 0.0
-    y, released_J = a.scratch[:k], a.scratch[k : 2 * k]
-    sinks = a.scratch[2 * k :].reshape(1, 3)
-    T, _, status = advance_node(
-        a.rows, a.marks, a.curve_K, a.curve_log10, x, energy_J, 0, k, T, C / a.share[c], h, 0.0,
-        sinks, 0, RISE_K, y, released_J,
-    )  # fmt: skip
-    released = 0.0
-    for slot in range(k):
-        released += released_J[slot]
-    left = stored_of(x, energy_J, 0, k)[1]
-    return T, released, before - left, left, status
-
-
-@kernel
 def react_cell(c, h, numbers, cells, site, a):
     """Let one cell react, heat and matter leave it, and its phase move on; return a status."""
     C, phase = a.capacity_J_per_K[c], a.phase[c]
-    T, released, burnt, left, status = burn(c, h, numbers, cells, a)
+    T, released, burnt, left, status = burn(
+        c * numbers.n_slots, cells.temperature_K[c], C, a.share[c], h, numbers, a
+    )
     rate = released / (C * h)
     lost = (1.0 - a.share[c]) * released
     if phase & ERUPTED:
@@ -274,7 +242,7 @@ def react_cell(c, h, numbers, cells, site, a):
         a.ejected_kg[c] += a.out_kg[c]
     cells.temperature_K[c] = T
     a.reaction_J[c] += released
-    a.progress[c] = max(a.progress[c], a.reaction_J[c] / max(a.reaction_J[c] + left, 1.0))
+    a.progress[c] = progressed(a.progress[c], a.reaction_J[c], left)
     a.out_J[c] = lost
     a.ejected_J[c] += lost
     add_to(site.total, site.low, REACTION, released)
@@ -287,30 +255,14 @@ def react_cell(c, h, numbers, cells, site, a):
     return status | (NEWS if news != 0 else 0)
 
 
-@kernel
-def next_phase(phase, T, rate, has_fuel, separator_K):
-    """Give the bits of `phase` that are new.
-
-    Parameters
-    ----------
-    phase : int
-    T : float
-        [K]
-    rate : float
-        Self-heating by reactions, if all of their heat stayed in the cell [K/s].
-    has_fuel : bool
-    separator_K : float
-    """
-    found = 0
-    if separator_K <= T:
-        found |= COLLAPSED
-    if has_fuel and (rate > RAN_K_PER_S or T > RAN_K):
-        found |= RAN
-    if has_fuel and (rate > ERUPTED_K_PER_S or T > RAN_K):
-        found |= ERUPTED
-    if (phase & ERUPTED and rate < BURNT_K_PER_S) or (phase & COLLAPSED and not has_fuel):
-        found |= SPENT
-    return found & ~phase
+@inlined
+def open_reacting_layers(m, n, f):
+    """Open the arrays of the layers of `n` cell slots."""
+    nodes = n * m.n_layers
+    return ReactingLayers(
+        m.n_layers, part(f, m.layer_K_at, nodes), part(f, m.layer_capacity_at, nodes),
+        part(f, m.layer_kelvin_at, nodes), part(f, m.hottest_at, n),
+    )  # fmt: skip
 
 
 @kernel
@@ -325,7 +277,8 @@ def react_cells(end, h, where, cells, site, floats, ints):
         [s]
     where : Fitted
     cells, site : CellArrays, SiteArrays
-        Written: temperatures, `kelvin_per_J`, and the flows of reactions and of what leaves.
+        Written: temperatures, those of layers too, `kelvin_per_J`, and the flows of reactions and
+        of what leaves.
     floats, ints
         That hold the numbers and their arrays, all written but the reactions.
 
@@ -335,22 +288,30 @@ def react_cells(end, h, where, cells, site, floats, ints):
         `REACTING`, which also holds the short step, `NEWS`: see `news`, and `AWAKE`.
     """
     numbers, n = numbers_at(where, floats, ints), len(cells.temperature_K)
-    if count_hot(numbers.gate_K, cells.temperature_K) == 0 and ints[numbers.n_ran_at] == 0:
+    layers = open_reacting_layers(numbers, n, floats)
+    for c in range(n if layers.count > 0 else 0):
+        settle_cell(
+            c, layers.count, cells.temperature_K[c], layers.temperature_K, layers.capacity_J_per_K,
+            layers.hottest_K,
+        )  # fmt: skip
+    if count_hot(numbers.gate_K, layers.hottest_K) == 0 and ints[numbers.n_ran_at] == 0:
         return OK
     a = open_runaway(numbers, n, floats, ints)
     a.out_J[:] = 0.0
     a.out_kg[:] = 0.0
     status = AWAKE
     for c in range(n):
-        if (cells.temperature_K[c] < numbers.gate_K and not a.phase[c] & ERUPTED) or (
+        if (layers.hottest_K[c] < numbers.gate_K and not a.phase[c] & ERUPTED) or (
             a.phase[c] & INERT
         ):
             continue
-        if a.phase[c] & BEGUN:
-            status |= react_cell(c, h, numbers, cells, site, a)
-        else:
+        if not a.phase[c] & BEGUN:
             a.news[c] = BEGUN
             status |= NEWS
+        elif layers.count > 0:
+            status |= react_layers(c, h, numbers, cells, site, a, layers)
+        else:
+            status |= react_cell(c, h, numbers, cells, site, a)
     if status & REACTING:
         ints[numbers.alert_at] = max(ints[numbers.alert_at], end + ALERT_MS)
     return status

@@ -14,20 +14,23 @@ import numpy as np
 from cell_models.jit import bound
 from cell_models.runaway import SPENT_K, stored_of
 from cell_models.runaway_tables import KernelTables, amounts, kernel_tables
-from packs.flows import FUELLED, add_to
-from packs.module_gas import ModuleGas, declare_module_gas
-from packs.runaway import (
+from packs.burning import (
     BEGUN,
     COLLAPSED,
     ERUPTED,
     FAILED,
     INERT,
-    N_FLOATS,
-    N_INTS,
     RAN,
     RAN_K,
     SPENT,
     VENTED,
+)
+from packs.flows import FUELLED, add_to
+from packs.layers import layer_arrays
+from packs.module_gas import ModuleGas, declare_module_gas
+from packs.runaway import (
+    N_FLOATS,
+    N_INTS,
     Fitted,
     RunawayNumbers,
     react_stage,
@@ -60,18 +63,24 @@ def tables_of(spec: PackSpec) -> KernelTables | None:
     return None if spec.runaway is None else kernel_tables(spec.runaway.params, electrical=False)
 
 
+def nodes_of(spec: PackSpec) -> int:
+    """Return the heat nodes of a cell."""
+    return 1 if spec.thermal.layers is None else spec.thermal.layers.count
+
+
 def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
     """Declare what reacting cells remember, and scratch, where cells can react."""
     tables = tables_of(spec)
     if tables is None:
         return
     n, k, add = topology.n_cell_slots, len(tables.names), schema.add
-    add("runaway", "extents", (n * k,))
-    add("runaway", "energy_J", (n * k,), unit="J")
+    nodes = n * nodes_of(spec)
+    add("runaway", "extents", (nodes * k,))
+    add("runaway", "energy_J", (nodes * k,), unit="J")
     add("runaway", "capacity_J_per_K", (n,), unit="J/K")
     add("runaway", "kelvin_per_J", (n,), unit="K/J")
     add("runaway", "share", (n,), initial=1.0)
-    add("runaway", "fuel_J", (n,), unit="J", initial=1.0)
+    add("runaway", "fuel_J", (nodes,), unit="J", initial=1.0)
     for name, unit in OF_CELLS:
         add("runaway", name, (n,), unit=unit)
     add("runaway", "since_s", (n,), unit="s", initial=math.nan)
@@ -107,7 +116,10 @@ class RunawayCells:
         self.view: Any = state.view("runaway")
         self._spec, self._tables = spec.runaway, tables_of(spec)
         self._beside: Any = state.view("of_runaway")
-        self._n_slots = 0
+        self._n_slots, self._nodes = 0, nodes_of(spec)
+        self._hottest_K = plant.cells.temperature_K
+        if spec.thermal.layers is not None:
+            self._hottest_K = state.view("layers").hottest_K
         self.where = Fitted(False, 0, 0)
         if self._spec is not None and self._tables is not None:
             self._n_slots = len(self._tables.names)
@@ -135,6 +147,7 @@ class RunawayCells:
 
         plant = self._plant
         view, beside, control = self.view, self._beside, plant.control
+        layers, is_layered = layer_arrays(state), spec.thermal.layers is not None
         whole_J_per_K = float(plant.model.heat_capacity_J_per_K)
         numbers = RunawayNumbers(
             gate_K=asked.gate_K, separator_K=asked.separator_K,
@@ -152,6 +165,9 @@ class RunawayCells:
             scratch_at=at(beside.scratch),
             rows_at=at(beside.rows), curve_K_at=at(beside.curve_K),
             curve_log10_at=at(beside.curve_log10), marks_at=at(beside.marks),
+            n_layers=self._nodes if is_layered else 0, hottest_at=at(self._hottest_K),
+            layer_K_at=at(layers.temperature_K), layer_capacity_at=at(layers.capacity_J_per_K),
+            layer_kelvin_at=at(layers.kelvin_per_J),
         )  # fmt: skip
         beside.limits[:], beside.places[:] = numbers[:N_FLOATS], numbers[N_FLOATS:]
         return Fitted(True, at(beside.limits), at(beside.places))
@@ -159,9 +175,10 @@ class RunawayCells:
     def fill(self, soc: np.ndarray) -> None:
         """Fill all cells with the reactants of their charge; `soc` float64 (n_cell_slots,)."""
         if self._tables is not None:
-            used = np.repeat(self._plant.topology.cell_used, len(self._tables.names))
-            extents, energy_J = amounts(self._tables, soc)
-            self.view.extents[:], self.view.energy_J[:] = extents * used, energy_J * used
+            used = np.repeat(self._used(), len(self._tables.names))
+            extents, energy_J = amounts(self._tables, np.repeat(soc, self._nodes))
+            self.view.extents[:] = extents * used
+            self.view.energy_J[:] = energy_J * used / self._nodes
             self.view.soc[:] = soc
             self.gas.fill()
 
@@ -169,8 +186,12 @@ class RunawayCells:
         """Return the chemical energy that the reactants of all cells could release [J]."""
         if self._tables is None:
             return 0.0
-        view, used = self.view, self._plant.topology.cell_used
-        return stored_in_cells(view.extents, view.energy_J, len(self._tables.names), used)
+        view = self.view
+        return stored_in_cells(view.extents, view.energy_J, len(self._tables.names), self._used())
+
+    def _used(self) -> np.ndarray:
+        """Return 1 for each layer of a cell, 0 in spare lanes; a cell's in turn."""
+        return np.repeat(self._plant.topology.cell_used, self._nodes)
 
     def join_shorts(self) -> None:
         """Write the short of every cell: that of a fault and that of its own separator."""
@@ -221,13 +242,13 @@ class RunawayCells:
         return soc, stored_J
 
     def _at(self, slot: int) -> slice:
-        k = self._n_slots
+        k = self._n_slots * self._nodes
         return slice(slot * k, (slot + 1) * k)
 
     def _fuel_J(self, slot: int) -> tuple[float, float]:
         """Return what a cell's reactants could release, and the sum of their sizes [J]."""
         at = self._at(slot)
-        k = self._n_slots
+        k = self._n_slots * self._nodes
         return stored_of(self.view.extents[at], self.view.energy_J[at], 0, k)
 
     def _begin(self, slot: int, soc: float) -> None:
@@ -235,8 +256,8 @@ class RunawayCells:
         if self._tables is None:
             return
         at, before_J = self._at(slot), self._fuel_J(slot)[0]
-        extents, energy_J = amounts(self._tables, np.array([soc]))
-        self.view.extents[at], self.view.energy_J[at] = extents, energy_J
+        extents, energy_J = amounts(self._tables, np.full(self._nodes, soc))
+        self.view.extents[at], self.view.energy_J[at] = extents, energy_J / self._nodes
         self.view.soc[slot] = soc
         flows = self._plant.flows
         add_to(flows.total, flows.low, FUELLED, self._fuel_J(slot)[0] - before_J)
@@ -255,11 +276,14 @@ class RunawayCells:
         """Set what a cell keeps from now on of its heat: `packs.runaway`."""
         if self._spec is None:
             return
-        view, (left_J, size_J) = self.view, self._fuel_J(slot)
+        view, left_J = self.view, self._fuel_J(slot)[0]
         kept_J, left_J = float(view.reaction_J[slot]), left_J + max(stored_J, 0.0)
         keeps_J = self._spec.body_share * (kept_J + left_J) - kept_J
         view.share[slot] = min(max(keeps_J / max(left_J, 1.0), LEAST_SHARE), 1.0)
-        view.fuel_J[slot] = max(size_J, SPENT_K)
+        k, n = self._n_slots, self._nodes
+        for node in range(slot * n, (slot + 1) * n):
+            size_J = stored_of(view.extents, view.energy_J, node * k, k)[1]
+            view.fuel_J[node] = max(size_J, SPENT_K)
         view.n_ran[0] += 1
         view.own_S[slot] = SHORT_S / (EVENT_S * self._spec.short_ohm)
         scale = getattr(self._plant.model, "scale_resistance", None)
@@ -275,5 +299,5 @@ class RunawayCells:
 
     def _tell(self, code: str, slot: int, limit: float) -> None:
         plant = self._plant
-        value = float(plant.cells.temperature_K[slot])
+        value = float(self._hottest_K[slot])
         plant.tell(code, "cell", int(plant.topology.slot_cell[slot]), value, limit)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cell_models.runaway_params import RunawayParams
 from packs.absorption import Absorption
 from packs.enclosure import EnclosureSpec
-from packs.heat_spec import BarrierSpec, CoolingSpec, HousingSpec, RadiationSpec
+from packs.heat_spec import BarrierSpec, CoolingSpec, HousingSpec, LayersSpec, RadiationSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +213,8 @@ class ThermalSpec:
         From one group to the next in series, through busbar and tabs of all its cells.
     radiation, housing, cooling : RadiationSpec, HousingSpec, CoolingSpec or None
         None where there is none.
+    layers : LayersSpec or None
+        None where a cell is one node.
     """
 
     neighbour_W_per_K: float
@@ -228,6 +230,7 @@ class ThermalSpec:
     radiation: RadiationSpec | None = None
     housing: HousingSpec | None = None
     cooling: CoolingSpec | None = None
+    layers: LayersSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ from packs.cooling import (
 from packs.groups import WIDTH
 from packs.heat_links import needs_network, open_network
 from packs.heat_network import STABILITY, advance_network
+from packs.layers import advance_layers, open_layers
 from packs.spec import ThermalSpec
 from packs.topology import Topology
 
@@ -53,7 +54,8 @@ class HeatPaths(NamedTuple):
     is what one at full duty adds to `ambient`, `flow` the nominal one of a rack with its heat
     capacity. Of networks only: `busbar` of one cell to the same place in the next group; `shell`
     of one cell to the housing, which has `house_air` and `house_J_per_K`. `equipped` where there is
-    a network, or a cooling device.
+    a network, or a cooling device. Of layered cells `plate`, `busbar` and `shell` are those of one
+    layer.
     """
 
     beside: float
@@ -81,18 +83,18 @@ def heat_paths(
     along the module carries the heat that it carries in full detail. `in_group` simulated cells
     share the busbar; `linked` where there is a network.
     """
-    house = spec.housing
+    house, layers = spec.housing, 1 if spec.layers is None else spec.layers.count
     return HeatPaths(
         beside=spec.neighbour_W_per_K * parallel,
         behind=spec.neighbour_W_per_K / parallel,
         ambient=spec.ambient_W_per_K,
-        plate=spec.plate_W_per_K,
+        plate=spec.plate_W_per_K / layers,
         coolant=spec.coolant_W_per_K,
         plate_J_per_K=spec.plate_J_per_K,
         fan=fan_W_per_K(spec),
         flow=spec.coolant_flow_kg_per_s * spec.coolant_J_per_kg_K,
-        busbar=spec.busbar_W_per_K / in_group,
-        shell=0.0 if house is None else house.cell_W_per_K,
+        busbar=spec.busbar_W_per_K / in_group / layers,
+        shell=0.0 if house is None else house.cell_W_per_K / layers,
         house_air=0.0 if house is None else house.ambient_W_per_K,
         house_J_per_K=1.0 if house is None else house.J_per_K,
         equipped=linked or spec.cooling is not None,
@@ -185,12 +187,17 @@ def advance_equipped(parts, h, inlet_K, ambient_K, wire, paths, arena):
     """
     cells, groups = open_cells(arena), open_groups(arena)
     racks, site, cool = open_racks(arena), open_site(arena), open_cooling(arena)
-    links, nodes = open_network(arena)
+    (links, nodes), layers = open_network(arena), open_layers(arena)
     air_W_per_K = paths.ambient
     if len(cool.level) > 0:
         inlet_K = move_cooling(h, inlet_K, paths.flow, cool, racks)
         air_W_per_K = ambient_conductance(paths.ambient, paths.fan, cool)
-    if len(nodes.node_K) > 0:
+    if len(layers.temperature_K) > 0:
+        advance_layers(
+            h, inlet_K, ambient_K, air_W_per_K, wire, paths, cells, groups, racks, site, links,
+            nodes, layers,
+        )  # fmt: skip
+    elif len(nodes.node_K) > 0:
         advance_network(
             h, inlet_K, ambient_K, air_W_per_K, wire, paths, cells, groups, racks, site, links,
             nodes,

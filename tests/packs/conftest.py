@@ -146,7 +146,7 @@ def make_arrays(
     declare_plant(schema, top, spec, 1)
     declare_overlay(schema, top, 0)
     state = schema.build()
-    parts = arrays(top, state, 1.0)
+    parts = arrays(top, state, 1.0, thermal.layers)
     cells, groups, racks, site = parts
     cells.is_broken[:] = 1.0 - top.cell_used
     racks.fuse_closed[:] = racks.switch_closed[:] = 1

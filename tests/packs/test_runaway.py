@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from cell_models.runaway_params import load_runaway_params
+from packs.burning import COLLAPSED, ERUPTED, RAN, SPENT
 from packs.flows import EJECTED, HEATER, REACTION
-from packs.runaway import COLLAPSED, ERUPTED, RAN, SPENT
 from packs.spec import CellFuseSpec, RunawaySpec
 from twin.ledger import Ledger
 
