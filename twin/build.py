@@ -125,7 +125,7 @@ class Parts:
         self._stop_if_wrong()
         self.params: EcmParams = params
         if scenario.cell.runaway is not None:
-            spec = replace(spec, runaway=runaway_spec(scenario.cell.runaway, params))
+            spec = replace(spec, runaway=runaway_spec(scenario.cell.runaway, params, folder))
             barriers = spec.thermal.barriers
             inside = module_spec(scenario.module, self.topology, params, barriers)
             spec = replace(spec, module=inside)
@@ -167,7 +167,7 @@ class Parts:
         """Note why the set of reactions, if any, does not belong to the cells."""
         reacting, module = self._scenario.cell.runaway, self._scenario.module
         if reacting is not None and params is not None:
-            for key, text in unfit(reacting, params, module):
+            for key, text in unfit(reacting, params, self._scenario.directory, module):
                 self._problems.append(problem_in(self._scenario, key, text))
 
     def _stop_if_wrong(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from cell_models.gases import N_SPECIES, Species
 from controllers.ports import BmsState, EmsMode
 from packs.cooling import CHILLER, DEVICES, TAKEN_J, USED_J
+from packs.layer_links import node_of
 from packs.overlay import CONTACTORS
 from packs.spec import EVERY_CELL
 from twin.control import CHARGE, DISCHARGE, SITE
@@ -20,12 +21,13 @@ from twin.scenarios.lumping import in_words
 
 if TYPE_CHECKING:
     from packs.sensors import Sensors
+    from packs.spec import ThermalSpec
     from packs.topology import Topology
     from twin.engine import Engine
 
 
 def axes(
-    topology: Topology, sensors: Sensors, *, housed: bool = False, gassed: bool = False
+    topology: Topology, sensors: Sensors, thermal: ThermalSpec, *, gassed: bool = False
 ) -> dict[str, Axis]:
     """Return the index axes of a run file, with the place of every entry (from 0).
 
@@ -72,7 +74,7 @@ def axes(
             Axis(name="temperature", size=len(at), coordinates=places(at), long_name="thermistor")
         )
     sensed = any(sensors.slices[kind].stop > sensors.slices[kind].start for kind in OF_MODULES)
-    if sensed or housed or gassed:
+    if sensed or gassed or thermal.housing is not None:
         module = np.arange(topology.n_modules)
         coordinates = {
             "rack": topology.module_rack,
@@ -81,7 +83,17 @@ def axes(
         found.append(Axis(name="module", size=topology.n_modules, coordinates=coordinates))
     if gassed:
         found.append(_species(topology.n_modules))
+    if thermal.layers is not None:
+        found.append(_of_layers(topology.n_cells, thermal.layers.count))
     return {axis.name: axis for axis in found}
+
+
+def _of_layers(cells: int, count: int) -> Axis:
+    """Return the axis of the layers in all cells."""
+    cell, layer = np.divmod(np.arange(cells * count), count)
+    text = "layers of each cell in turn, in the direction of the stack"
+    coordinates = {"cell": cell, "place": layer}
+    return Axis(name="layer", size=len(cell), coordinates=coordinates, long_name=text)
 
 
 def _species(modules: int) -> Axis:
@@ -169,8 +181,24 @@ def _truth(engine: Engine) -> list[RecordedChannel]:
             "truth/contactors", plant.switch_view.position, "contactor",
             text="position of the contactors", dtype="u1", meanings=("open", "closed"),
         ),
+        *_layers(engine, cell),
         *_runaway(engine, cell),
         *_gas(engine, cell),
+    ]  # fmt: skip
+
+
+def _layers(engine: Engine, cell: Any) -> list[RecordedChannel]:
+    """Return temperatures within cells, where they have layers."""
+    layers = engine.plant.spec.thermal.layers
+    if layers is None:
+        return []
+    view, count = engine.state.view("layers"), layers.count
+    nodes = np.stack([node_of(cell, k, count) for k in range(count)], axis=1).ravel()
+    return [
+        _channel("truth/layer_temperature_K", view.temperature_K, "layer", "K", "layer", nodes),
+        _channel(
+            "truth/cell_hottest_K", view.hottest_K, "cell", "K", "hottest layer of the cell", cell
+        ),
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from packs.state import unpack
 from twin.build import build
 from twin.engine import Engine
+from twin.runaway_fit import curve_sha256
 from twin.runfiles.layout import Event
 from twin.runfiles.results import open_run
 from twin.scenarios.load import parse_scenario
@@ -20,7 +21,7 @@ from twin.session import attach_file
 
 ONLY_AT_START = re.compile(
     r"(name|seed|start|site|layout|resolution)(\.|$)"
-    r"|cell(\.(model|parameters|spread|racks|initial_\w+)|$)"
+    r"|cell(\.(model|parameters|spread|racks|layers|initial_\w+)|$)"
     r"|wiring(\.dc_link(\.capacitance|$)|$)"
     r"|thermal(\.plate(\.heat_capacity|$)|$)"
     r"|sensors(\.\w+(\.(period|delay|count|per|lag|skew)|$)|$)"
@@ -71,6 +72,7 @@ def start_fork(
         message = f"the folder of its scenario, {home}, is gone: profiles and plug-ins lie there"
         raise _refused(str(parent), str(home), message)
     original = parse_scenario(text, source=str(parent), directory=home)
+    _check_curve(original, attributes.get("curve_sha256", ""), parent)
     engine = build(original)
     _check_time(engine, at_tick, round(1000.0 * float(attributes.get("fork_s", 0.0))))
     if checkpoint is not None:
@@ -117,6 +119,15 @@ def _change(
         forked.bms_port.out.alarms[:] = 0
     time_s = forked.tick / 1000.0
     return forked, [Event(time_s=time_s, source="engine", code="fork", text=t) for t in texts]
+
+
+def _check_curve(original: Scenario, digest: str, parent: Path) -> None:
+    """Refuse a self-heating curve that is no longer the parent's."""
+    reacting = original.cell.runaway
+    if digest and curve_sha256(reacting, original.directory) != digest:
+        file = "" if reacting is None or reacting.curve is None else reacting.curve.file
+        message = "is not the file that the run was made with; restore it, or begin a new run"
+        raise _refused("cell.runaway.curve.file", f"{file} of {parent.name}", message)
 
 
 def _check_time(engine: Engine, at_tick: int, first_tick: int) -> None:

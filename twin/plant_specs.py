@@ -68,7 +68,9 @@ def pack_spec(scenario: Scenario) -> PackSpec:
         if cell.cid is None
         else CidSpec(overcharge=cell.cid.overcharge, temperature_K=cell.cid.temperature),
         layout=LayoutSpec(columns=scenario.layout.columns, pitch_m=scenario.layout.pitch),
-        thermal=thermal_spec(scenario.thermal, scenario.module.barrier if scenario.module else ()),
+        thermal=thermal_spec(
+            scenario.thermal, scenario.module.barrier if scenario.module else (), cell.layers
+        ),
         initial_soc=cell.initial_soc,
         initial_temperature_K=cell.initial_temperature,
         table_refresh_s=cell.table_refresh,

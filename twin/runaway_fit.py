@@ -1,4 +1,9 @@
-"""Whether a set of reactions belongs to the cell of the circuit, and what it makes of a pack.
+"""Whether reactions belong to the cell of the circuit, and what they make of a pack.
+
+They are those of a shipped set, or of a user's own self-heating curve. All heat that a calorimeter
+saw includes the cell's charge, which in a pack the circuit gives: through the short of a collapsed
+separator. So the store of a curve is what is left without it, and in sum a cell releases what was
+measured; above the collapse it heats itself faster than its curve by what the short adds.
 
 Totals of heat are held against 314 fully charged cells of the battery failure databank (its
 second version: doi:10.1038/s41467-024-52653-3), recomputed: from 3.66 to 6.89 kJ/Wh in 90 % of
@@ -7,22 +12,31 @@ them; of this cylinders give 28 % through their body, and lose 53 % of their mas
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from cell_models.ecm_params import EcmParams
-from cell_models.runaway_params import RunawayParams, load_runaway_params
+from cell_models.runaway_curve import read_rate_curve
+from cell_models.runaway_params import (
+    FittedCell,
+    RunawayParams,
+    load_runaway_params,
+    traced_params,
+)
 from packs.runaway_cells import SHORT_S
 from packs.spec import RunawaySpec
 from twin.scenarios.enclosure_sections import Module
-from twin.scenarios.runaway_section import Runaway
+from twin.scenarios.runaway_section import Runaway, SelfHeating
 
 BODY_SHARE, EJECTED_MASS = 0.28, 0.53
 """Of cylindrical cells."""
 MASS_TOLERANCE, ENERGY_TOLERANCE = 0.10, 0.10
 HEAT_J_PER_WH = (3660.0, 6890.0)
 KEY = "cell.runaway"
+CURVE = f"{KEY}.curve"
 
 
 def rated_Wh(cell: EcmParams) -> float:
@@ -30,9 +44,59 @@ def rated_Wh(cell: EcmParams) -> float:
     return cell.capacity_As * float(np.mean((cell.ocv_V[1:] + cell.ocv_V[:-1]) / 2.0)) / 3600.0
 
 
-def runaway_spec(section: Runaway, cell: EcmParams) -> RunawaySpec:
+def curve_sha256(section: Runaway | None, folder: Path) -> str:
+    """Return the digest of the curve's file, "" without a curve, or if it cannot be read."""
+    if section is None or section.curve is None:
+        return ""
+    try:
+        return hashlib.sha256((folder / section.curve.file).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def measured_J(curve: SelfHeating, cell: EcmParams) -> float:
+    """Return all heat of one cell, its charge included, as a curve's section states it [J]."""
+    if curve.energy_per_Wh is not None:
+        return curve.energy_per_Wh * rated_Wh(cell)
+    if curve.energy_per_kg is not None:
+        return curve.energy_per_kg * (curve.mass or cell.mass_kg)
+    return curve.energy or 0.0
+
+
+def reactions_of(section: Runaway, cell: EcmParams, folder: Path) -> RunawayParams:
+    """Return the reactions of a set, or those that follow a curve.
+
+    Parameters
+    ----------
+    section : Runaway
+    cell : EcmParams
+        Of the circuit.
+    folder : Path
+        Where the curve's file lies.
+
+    Raises
+    ------
+    ValueError
+        What is wrong with the set, the file or the heat, in one sentence.
+    """
+    curve = section.curve
+    if curve is None:
+        return load_runaway_params(section.set or "")
+    own = FittedCell(
+        name=f"{cell.name} with {curve.file}", chemistry=cell.chemistry, form_factor="cylinder",
+        mass_kg=curve.mass or cell.mass_kg,
+        specific_heat_J_per_kgK=cell.heat_capacity_J_per_K / (curve.mass or cell.mass_kg),
+        capacity_Ah=cell.capacity_As / 3600.0, energy_Wh=rated_Wh(cell),
+        size_m=(cell.diameter_m, cell.height_m), source="the circuit's cell",
+    )  # fmt: skip
+    store_J = measured_J(curve, cell) - 3600.0 * rated_Wh(cell)
+    rates = read_rate_curve(folder / curve.file)
+    return traced_params(curve.file, rates, own, store_J, curve.inertia)
+
+
+def runaway_spec(section: Runaway, cell: EcmParams, folder: Path) -> RunawaySpec:
     """Return the description that the plant is given; `unfit` must have found nothing."""
-    params = load_runaway_params(section.set)
+    params = reactions_of(section, cell, folder)
     body_share, ejected = section.body_share, section.ejected_mass
     separator_K, short_ohm = section.separator_temperature, section.separator_resistance
     volts = 3600.0 * rated_Wh(cell) / cell.capacity_As
@@ -47,32 +111,42 @@ def runaway_spec(section: Runaway, cell: EcmParams) -> RunawaySpec:
 
 
 def unfit(
-    section: Runaway, cell: EcmParams, module: Module | None = None
+    section: Runaway, cell: EcmParams, folder: Path, module: Module | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Yield why a set, a circuit's cell and a module do not go together, as key path and text."""
+    """Yield why reactions, a circuit's cell and a module do not go together: key path and text."""
+    curve = section.curve
+    key, name, remedy = f"{KEY}.set", section.set, "choose a set that fits"
+    if curve is not None:
+        key, name, remedy = CURVE, curve.file, "correct it"
+        least_J = 3600.0 * rated_Wh(cell)
+        if measured_J(curve, cell) <= least_J:
+            yield (
+                CURVE,
+                f"{measured_J(curve, cell) / 1e3:.4g} kJ a cell is not more than the charge of "
+                f"{cell.name} alone, {least_J / 1e3:.4g} kJ; give all heat of the event, charge "
+                "included",
+            )
+            return
     try:
-        params = load_runaway_params(section.set)
+        params = reactions_of(section, cell, folder)
     except ValueError as error:
-        yield f"{KEY}.set", str(error)
+        yield f"{CURVE}.file" if curve is not None else key, str(error)
         return
     if module is not None and module.enclosure is not None and params.vent is None:
         yield (
             "module.enclosure",
-            f"{section.set} does not say what its cells vent; leave enclosure and ejecta out, or "
-            "choose a set that does",
+            f"{name} does not say what its cells vent; leave enclosure and ejecta out, or choose a "
+            "set that does",
         )
-    for name, text in _mismatches(params, cell):
-        if name not in section.declared_mismatch:
-            remedy = f"choose a set that fits, or add '{name}' to {KEY}.declared_mismatch"
-            yield f"{KEY}.set", f"{section.set} {text}; {remedy}"
-    if params.cell.form_factor != "cylinder":
-        for key in ("body_share", "ejected_mass"):
-            if getattr(section, key) is None:
-                yield (
-                    f"{KEY}.{key}",
-                    f"must be stated for a {params.cell.form_factor} cell, as that of "
-                    f"{section.set}; known for cylinders alone",
-                )
+    for what, text in _mismatches(params, cell):
+        if what not in section.declared_mismatch:
+            where = f"{CURVE}.mass" if curve is not None and what == "mass" else key
+            yield where, f"{name} {text}; {remedy}, or add '{what}' to {KEY}.declared_mismatch"
+    if curve is not None or params.cell.form_factor != "cylinder":
+        of = "with a curve" if curve else f"for a {params.cell.form_factor} cell, as that of {name}"
+        for share in ("body_share", "ejected_mass"):
+            if getattr(section, share) is None:
+                yield f"{KEY}.{share}", f"must be stated {of}; known for cylinders alone"
 
 
 def _mismatches(params: RunawayParams, cell: EcmParams) -> Iterator[tuple[str, str]]:

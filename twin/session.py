@@ -16,6 +16,7 @@ from twin.build import build
 from twin.channels import axes, channels
 from twin.engine import Engine, StepError
 from twin.pilot import lumping_error
+from twin.runaway_fit import curve_sha256
 from twin.runfiles.layout import DiskFull
 from twin.runfiles.recorder import Recorder
 from twin.scenarios.scenario import Scenario
@@ -72,6 +73,7 @@ def attach_file(
             "scenario_sha256": scenario.sha256,
             "scenario_name": scenario.name,
             "scenario_directory": str(scenario.directory),
+            **_curve(scenario),
             "seed": scenario.seed,
             "versions": versions(),
             "start": scenario.start.isoformat(),
@@ -88,7 +90,7 @@ def attach_file(
         axes=axes(
             engine.plant.topology,
             engine.sensors,
-            housed=engine.plant.spec.thermal.housing is not None,
+            engine.plant.spec.thermal,
             gassed=engine.plant.runaway.gas.where.fitted,
         ),
         channels=[channel.spec for channel in recorded],
@@ -97,6 +99,12 @@ def attach_file(
     )
     file.append_faults(answer_key(scenario))
     engine.recorder = Recorder(file, recorded, block_rows)
+
+
+def _curve(scenario: Scenario) -> dict[str, str]:
+    """Return the digest of the self-heating curve that the cells follow, if they do."""
+    digest = curve_sha256(scenario.cell.runaway, scenario.directory)
+    return {"curve_sha256": digest} if digest else {}
 
 
 def _plant_facts(engine: Engine) -> dict[str, Any]:

@@ -13,15 +13,18 @@ from packs.heat_spec import (
     FanSpec,
     HeaterSpec,
     HousingSpec,
+    LayersSpec,
     RadiationSpec,
 )
 from packs.spec import ThermalSpec
 from twin.scenarios.sections import Thermal
-from twin.scenarios.thermal_sections import Barrier, Cooling
+from twin.scenarios.thermal_sections import Barrier, Cooling, Layers
 
 
-def thermal_spec(thermal: Thermal, barriers: Iterable[Barrier]) -> ThermalSpec:
-    """Return the heat paths in the plant's own words."""
+def thermal_spec(
+    thermal: Thermal, barriers: Iterable[Barrier], layers: Layers | None
+) -> ThermalSpec:
+    """Return the heat paths in the plant's own words; `layers` are those of every cell."""
     inlet, seen, housing = thermal.coolant.inlet_temperature, thermal.radiation, thermal.housing
     return ThermalSpec(
         neighbour_W_per_K=thermal.neighbour_conductance,
@@ -47,6 +50,13 @@ def thermal_spec(thermal: Thermal, barriers: Iterable[Barrier]) -> ThermalSpec:
             ambient_W_per_K=housing.ambient_conductance,
         ),
         cooling=None if thermal.cooling is None else cooling_spec(thermal.cooling),
+        layers=None
+        if layers is None
+        else LayersSpec(
+            count=layers.count,
+            through_W_per_K=layers.conductance,
+            along_columns=layers.along == "columns",
+        ),
     )
 
 

@@ -104,7 +104,7 @@ def test_the_books_close_and_the_bms_sees_every_group(resolution: str) -> None:
     assert terms["heat_mismatch"] < 0.02  # first order in the step of 100 ms, with its transients
     assert terms["throughput_J"] > 1000.0
     assert engine.plant.topology.n_cells == {"group": 8, "rack": 2}[resolution]
-    about = axes(engine.plant.topology, engine.sensors)["cell"].long_name
+    about = axes(engine.plant.topology, engine.sensors, engine.plant.spec.thermal)["cell"].long_name
     assert about.startswith("each stands for the 2 cells of a group")
     assert engine.bms_port.measurements.group_voltage_V.value.shape == (8,)
     full = build(scenario("cell"))

@@ -136,6 +136,13 @@ def _heat_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str,
         conductance += " but across barriers"
     yield "neighbours", ", ".join(several) + f"; {conductance}"
     yield from found["barriers"].items()
+    layers = scenario.cell.layers
+    if layers is not None:
+        yield (
+            "layers",
+            f"{layers.count} in each cell, {layers.conductance:g} W/K through all of them; faces "
+            f"meet along the {layers.along}",
+        )
     yield "heat paths", _heat_paths(scenario)
     if scenario.thermal.cooling is not None:
         yield "cooling", _cooling(scenario.thermal.cooling)
@@ -185,7 +192,8 @@ def _devices(scenario: Scenario) -> str:
         found.append(f"interrupt device, opens at {limits}")
     reacting = scenario.cell.runaway
     if reacting is not None:
-        found.append(f"reactions {reacting.set} above {reacting.gate - 273.15:.4g} °C")
+        name = reacting.set if reacting.curve is None else reacting.curve.file
+        found.append(f"reactions {name} above {reacting.gate - 273.15:.4g} °C")
     return ", ".join(found)
 
 

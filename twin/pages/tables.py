@@ -316,6 +316,7 @@ def origin(facts: Facts) -> str:
         ("Ended", f"{run.ended} (exit code {at.get('exit_code', 'none')})"),
         ("Simulated from", at.get("start", "")),
         ("Scenario SHA-256", at.get("scenario_sha256", "")),
+        ("Curve SHA-256", at.get("curve_sha256", "")),
         ("Seed", at.get("seed", "")),
         ("BMS, EMS", ", ".join(str(d["name"]) for d in (facts.bms, facts.ems) if "name" in d)),
         ("Parent run", f"{at['parent']} at {at.get('fork_s')} s" if "parent" in at else ""),

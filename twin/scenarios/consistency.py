@@ -36,8 +36,8 @@ def inconsistencies(parts: Parts) -> list[Inconsistency]:
     """
     checks: tuple[Callable[[Parts], Iterator[Inconsistency]], ...] = (
         _clock, _periods, _delays, _sensor_delays, _scan, _thermistors, _bms_period, _spread,
-        _unequal_racks, _fuses, _cid, _layout, _pcs_voltage, _demand, fault_inconsistencies,
-        _lumping, thermal_inconsistencies,
+        _unequal_racks, _fuses, _cid, _reactions, _layout, _pcs_voltage, _demand,
+        fault_inconsistencies, _lumping, thermal_inconsistencies,
     )  # fmt: skip
     return [found for check in checks for found in check(parts)]
 
@@ -193,6 +193,26 @@ def _cid(parts: Parts) -> Iterator[Inconsistency]:
     if cell is not None and cell.cid and cell.cid.temperature <= cell.initial_temperature:
         text = f"{cell.cid.temperature - 273.15:g} degC is not above cell.initial_temperature"
         yield ("cell", "cid", "temperature"), f"{text}: every cell would open at once"
+
+
+def _reactions(parts: Parts) -> Iterator[Inconsistency]:
+    """Reactions are those of one set or of one curve, and a curve has one heat."""
+    (cell,) = parts.get("cell")
+    reacting = None if cell is None else cell.runaway
+    if reacting is None:
+        return
+    path: KeyPath = ("cell", "runaway")
+    if reacting.curve is None:
+        if reacting.set is None:
+            yield (*path, "set"), "is missing; name a parameter set, or give a 'curve' of your own"
+        return
+    if reacting.set is not None:
+        yield (*path, "curve"), "stands beside 'set'; give one of the two"
+    heats = ("energy", "energy_per_Wh", "energy_per_kg")
+    given = [name for name in heats if getattr(reacting.curve, name) is not None]
+    if len(given) != 1:
+        found = ", ".join(given) or "none"
+        yield (*path, "curve"), f"give exactly one of {', '.join(heats)}; found {found}"
 
 
 def _layout(parts: Parts) -> Iterator[Inconsistency]:

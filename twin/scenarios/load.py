@@ -49,6 +49,11 @@ def example_path(name: str) -> Path:
     return Path(str(importlib.resources.files("twin") / "examples" / f"{name}.yaml"))
 
 
+def example_files(name: str) -> list[str]:
+    """Return the names of the files that a shipped scenario reads beside its own."""
+    return sorted(file.name for file in example_path(name).parent.glob(f"{name}_*.csv"))
+
+
 def load_scenario(source: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     """Return the scenario of a file or of a shipped example.
 

@@ -18,7 +18,7 @@ from twin.scenarios.runaway_section import Runaway
 from twin.scenarios.section import Count, Section, Spread
 from twin.scenarios.sensor_sections import Sensors as Sensors
 from twin.scenarios.sensor_sections import Thermistors as Thermistors
-from twin.scenarios.thermal_sections import Cooling, Housing, Radiation
+from twin.scenarios.thermal_sections import Cooling, Housing, Layers, Radiation
 from twin.scenarios.units import Bounds, Fraction, Quantity
 
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
@@ -110,7 +110,7 @@ class Cell(Section):
     """The cell model, its parameters and the state it starts in; racks that differ.
 
     `cid` may be left out: pouch and most prismatic cells have none. Without `runaway` cells do not
-    react, however hot they are.
+    react, however hot they are; without `layers` each is one heat node.
     """
 
     model: PlugIn = Field(examples=["ecm"])
@@ -121,6 +121,7 @@ class Cell(Section):
     spread: CellSpread
     cid: InterruptDevice | None = None
     runaway: Runaway | None = None
+    layers: Layers | None = None
     racks: tuple[RackCells, ...] = ()
 
 

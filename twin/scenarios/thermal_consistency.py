@@ -16,6 +16,7 @@ def thermal_inconsistencies(parts: Parts) -> Iterator[Inconsistency]:
     """Yield every contradiction in and around `thermal`, as key path and text."""
     thermal, site, layout, resolution = parts.get("thermal", "site", "layout", "resolution")
     yield from _inside_modules(parts)
+    yield from _layers(parts)
     if thermal is None:
         return
     yield from _radiation(thermal, layout)
@@ -68,6 +69,36 @@ def _inside_modules(parts: Parts) -> Iterator[Inconsistency]:
         shares = [(s.from_ - 1, s.to - 1, s.share) for s in module.ejecta.shares]
         if text := wrong_shares(shares, cells):
             yield ("module", "ejecta", "shares"), text
+
+
+def _layers(parts: Parts) -> Iterator[Inconsistency]:
+    """Layers have neighbours that touch their faces, and nothing that reckons with cylinders."""
+    cell, thermal, site, layout, resolution = parts.get(
+        "cell", "thermal", "site", "layout", "resolution"
+    )
+    layers = None if cell is None else cell.layers
+    if layers is None:
+        return
+    path: KeyPath = ("cell", "layers")
+    if resolution not in (None, "cell"):
+        yield (
+            path,
+            f"lie in cells that are simulated as one with resolution: {resolution}; set "
+            "resolution: cell",
+        )
+    if thermal is not None and thermal.radiation is not None:
+        text = "is that of cylinders, cells with layers are flat; remove one of the two"
+        yield ("thermal", "radiation"), text
+    if site is None or layout is None:
+        return
+    rows = -(-site.groups_per_module // layout.columns) * site.cells_per_group
+    count = {"columns": layout.columns, "rows": rows}
+    if count[layers.along] == 1 and max(count.values()) > 1:
+        other = "rows" if layers.along == "columns" else "columns"
+        yield (
+            (*path, "along"),
+            f"a module has one {layers.along[:-1]}, so no faces touch; expected {other}",
+        )
 
 
 def _shape(path: KeyPath, barrier: Any) -> Iterator[Inconsistency]:

@@ -1,4 +1,4 @@
-"""Sections of a scenario on heat that may be left out: barriers, radiation, housing, cooling."""
+"""Sections of a scenario on heat that may be left out: layers, barriers, housing, cooling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,27 @@ from twin.scenarios.units import Bounds, Quantity
 Emissivity = Annotated[float, Quantity(units.FRACTION, Bounds(gt=0.0, le=1.0))]
 Ratio = Annotated[float, Quantity(units.FRACTION, Bounds(gt=0.0))]
 Contact = Annotated[float, Quantity(units.CONDUCTANCE, Bounds(gt=0.0, le=1e6))]
+LayerCount = Annotated[int, Field(strict=True, ge=2, le=20)]
 Material = Literal["aerogel", "air", "ceramic_fibre", "mica", "silicone_foam", "vacuum_panel"]
+
+
+class Layers(Section):
+    """Heat nodes through the thickness of every cell, for pouch and prismatic cells.
+
+    Neighbours in the stack touch face to face, with `thermal.neighbour_conductance` or a barrier
+    between the faces; everything else touches all layers alike.
+    """
+
+    count: LayerCount = Field(description="layers of a cell, 2 to 20", examples=[8])
+    conductance: Contact = Field(
+        description="from one face of a cell to the other, k A / d: conductivity across the layers "
+        "times area over thickness",
+        examples=["0.4 W/K"],
+    )
+    along: Literal["columns", "rows"] = Field(
+        description="direction of the layout in which cells are stacked face to face",
+        examples=["columns"],
+    )
 
 
 class Barrier(Section):
