@@ -106,7 +106,7 @@ def examples(
     as_json: JsonFlag = False,
 ) -> None:
     """List the shipped examples, show one, or copy one."""
-    from twin.scenarios.load import example_names, example_path, load_scenario
+    from twin.scenarios.load import example_files, example_names, example_path, load_scenario
 
     names = [*example_names(), *PYTHON_EXAMPLES]
     if name is None:
@@ -126,6 +126,8 @@ def examples(
         else:
             typer.echo(text, nl=False)
         return
+    for beside in () if is_python else example_files(name):
+        say(f"Wrote {_write(output / beside, _shipped('examples', beside), force)}")
     path = _write(output / file, text, force)
     say(f"Wrote {path}")
     say(f"Next:  from {name} import …" if is_python else f"Next:  twin run {path}")
