@@ -10,7 +10,7 @@
     converter   the PCS as a plug-in that may fail
     faults      a window or a trigger that writes on the overlay: plant_faults, sensor_faults
     ledger      energy and charge, and what they leave over
-    channels    what is recorded
+    channels    what is recorded; axes: which place each entry stands for
     runfiles/   the run file, written as the run goes and read back: `open_run`
     notices     what the plant did by itself, as events; outage: power that does not flow;
                 answer_key: what was injected

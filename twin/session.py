@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twin.answer_key import answer_key
+from twin.axes import axes
 from twin.build import build
-from twin.channels import axes, channels
+from twin.channels import channels
 from twin.engine import Engine, StepError
 from twin.pilot import lumping_error
 from twin.runaway_fit import curve_sha256

@@ -19,7 +19,7 @@ from twin.session import run as run_to_end
 from twin.session import start_run
 
 NAME = "my_module"
-ONE_MM = 'thermal.barriers.0.thickness="1 mm"'
+ONE_MM = 'module.barrier.thickness="1 mm"'
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_sheet_holds_a_thinner_one_does_not_and_one_node_a_cell_does_not_see_i
     assert ran_away(seconds=600) == [0]
     assert ran_away(ONE_MM, seconds=340) == [0, 1]
     assert ran_away(ONE_MM, "cell.layers=null", seconds=600) == [0]
-    assert ran_away("thermal.barriers=[]", seconds=300) == list(range(12))
+    assert ran_away("module=null", seconds=300) == list(range(12))
 
 
 def test_the_file_has_the_layers_and_a_fork_goes_the_same_way(copied: Path) -> None:

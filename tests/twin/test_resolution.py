@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from twin.axes import axes
 from twin.build import build
-from twin.channels import axes
 from twin.fork import start_fork
 from twin.pages.report import write_report
 from twin.pilot import lumping_error

@@ -161,11 +161,14 @@ class Source:
         if self.run.lumping:
             return None
         name = str(self._section.get("parameters", ""))
-        home = Path(str(self.run.attributes.get("scenario_directory", "")))
         try:
-            return load_ecm_params(home / name if name.endswith(".json") else name)
+            return load_ecm_params(self._home / name if name.endswith(".json") else name)
         except (ValueError, OSError):
             return None
+
+    @property
+    def _home(self) -> Path:
+        return Path(str(self.run.attributes.get("scenario_directory", "")))
 
     @cached_property
     def reactions(self) -> RunawaySpec | None:
@@ -173,7 +176,8 @@ class Source:
         if self.circuit is None:
             return None
         try:
-            return runaway_spec(Runaway.model_validate(self._section.get("runaway")), self.circuit)
+            section = Runaway.model_validate(self._section.get("runaway"))
+            return runaway_spec(section, self.circuit, self._home)
         except (ValueError, OSError):
             return None
 
