@@ -20,13 +20,12 @@ N_VENT_NUMBERS = len(VentNumbers._fields) - 2
 
 class Housed(NamedTuple):
     """Whether modules have gas; where their numbers begin among the plant's floats, the places of
-    their arrays among its ints; heat capacity of a module's housing, infinite where it has none
-    [J/K]."""
+    their arrays among its ints; where heat that leaves a cell counts from [K]."""
 
     fitted: bool
     numbers_at: int
     places_at: int
-    house_J_per_K: float
+    reference_K: float
 
 
 class Ejecta(NamedTuple):
@@ -35,7 +34,8 @@ class Ejecta(NamedTuple):
     `first`, `target`, `share` are an `Absorption`; `module` int64, negative in spare slots;
     `out_J`, `out_kg`, `progress`, `soc`, `capacity_J_per_K`, `phase`, `news` are those of the
     reactions; `caught_J`, `to_gas_J` of one step; `all_caught_J`, `all_vented_J`, `all_vented_kg`
-    since the start; `told` int64 (n_modules,); `house_K` (n_modules,), or empty.
+    since the start; `told` int64 (n_modules,); `house_K`, `house_J_per_K` (n_modules,), or
+    empty.
     """
 
     first: Any
@@ -56,6 +56,7 @@ class Ejecta(NamedTuple):
     all_vented_kg: Any
     told: Any
     house_K: Any
+    house_J_per_K: Any
 
 
 def declare_module_gas(schema: Schema, spec: PackSpec, topology: Topology) -> None:
@@ -99,7 +100,7 @@ def open_vents(where, f, i):
     )  # fmt: skip
     return numbers, VentArrays(
         nth(f, at, 0), nth(f, at, 1), nth(f, at, 2), nth(f, at, 3), nth(i, at, 4), nth(f, at, 5),
-        nth(f, at, 6), nth(f, at, 7), nth(f, at, 8),
+        nth(f, at, 6), nth(f, at, 7), nth(f, at, 8), nth(f, at, 9),
     )  # fmt: skip
 
 
@@ -136,5 +137,5 @@ def open_ejecta(where, f, i):
         nth(f, at, k + 5), nth(f, at, k + 6), nth(f, at, k + 7), nth(f, at, k + 8),
         nth(i, at, k + 9), nth(i, at, k + 10), nth(f, at, k + 11), nth(f, at, k + 12),
         nth(f, at, k + 13), nth(f, at, k + 14), nth(f, at, k + 15), nth(i, at, k + 16),
-        nth(f, at, k + 17),
+        nth(f, at, k + 17), nth(f, at, k + 18),
     )  # fmt: skip

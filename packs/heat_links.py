@@ -42,11 +42,13 @@ class HeatLinks(NamedTuple):
 class HeatNodes(NamedTuple):
     """Numbers of each node, float64 (n_nodes,): cells by slot, plates by slot, housings, spare.
 
-    `house_K` (n_modules,) is part of the state; `cool_K` and `grip_W_per_K` (n_group_slots,) are
+    `house_K` and `house_J_per_K` (n_modules,), which grows with what falls on it, are part of the
+    state; `cool_K` and `grip_W_per_K` (n_group_slots,) are
     the coolant that passes a plate and what it takes per kelvin; `lanes` (32,).
     """
 
     house_K: Floats
+    house_J_per_K: Floats
     node_K: Floats
     flow_W: Floats
     change_K: Floats
@@ -60,7 +62,7 @@ class HeatNodes(NamedTuple):
     lanes: Floats
 
 
-N_FLOATS, N_INTS = 17, 2
+N_FLOATS, N_INTS = 18, 2
 """Arrays of both in an arena."""
 N_AFTER = 12
 """Float arrays behind them in an arena: `packs.cooling.CoolingArrays`, then the ladders'."""
@@ -90,8 +92,11 @@ def declare_network(schema: Schema, topology: Topology, spec: PackSpec) -> None:
         nodes = slots + groups + LANES * blocks_for(houses)
     if houses:
         schema.add("thermal", "house_K", (houses,), unit="K", initial=spec.initial_temperature_K)
+        capacity = 1.0 if thermal.housing is None else thermal.housing.J_per_K
+        schema.add("thermal", "house_J_per_K", (houses,), unit="J/K", initial=capacity)
     else:
         add("thermal", "house_K", 0)
+        add("thermal", "house_J_per_K", 0)
     add("of_links", "link", ROWS * slots)
     add("of_links", "base", ROWS * slots)
     add("of_links", "sight", ROWS * slots if thermal.radiation else 0)
@@ -108,10 +113,12 @@ def declare_network(schema: Schema, topology: Topology, spec: PackSpec) -> None:
 
 def network_arrays(state: State) -> tuple[HeatLinks, HeatNodes]:
     """Return the views on a built state."""
-    house_K = state.view("thermal").house_K
+    heat = state.view("thermal")
     return (
         HeatLinks(**vars(state.view("of_links"))),
-        HeatNodes(house_K=house_K, **vars(state.view("of_nodes"))),
+        HeatNodes(
+            house_K=heat.house_K, house_J_per_K=heat.house_J_per_K, **vars(state.view("of_nodes"))
+        ),
     )
 
 
@@ -191,6 +198,6 @@ def open_network(arena):
     nodes = HeatNodes(
         nth(f, at, k), nth(f, at, k + 1), nth(f, at, k + 2), nth(f, at, k + 3), nth(f, at, k + 4),
         nth(f, at, k + 5), nth(f, at, k + 6), nth(f, at, k + 7), nth(f, at, k + 8),
-        nth(f, at, k + 9), nth(f, at, k + 10), nth(f, at, k + 11),
+        nth(f, at, k + 9), nth(f, at, k + 10), nth(f, at, k + 11), nth(f, at, k + 12),
     )  # fmt: skip
     return links, nodes

@@ -175,8 +175,10 @@ def fill_mass(h, air_W_per_K, wire, paths, kelvin_per_J, used, links, nodes):
             lanes[lane] = max(lanes[lane], (total[c] + sink) / paths.plate_J_per_K)
     rate = lane_max(lanes, _U(0))
     for k in range(slots + plates, _U(len(mass))):
-        mass[k] = paths.house_J_per_K / h + paths.house_air
-        rate = max(rate, (total[k] + paths.house_air) / paths.house_J_per_K)
+        module = k - slots - plates
+        capacity = nodes.house_J_per_K[module] if module < _U(len(nodes.house_K)) else 1.0
+        mass[k] = capacity / h + paths.house_air
+        rate = max(rate, (total[k] + paths.house_air) / capacity)
     return rate * h
 
 
@@ -257,7 +259,7 @@ def take_up(h, wire, paths, cells, groups, nodes):
         groups.plate_K[k] += h * nodes.flow_W[slots + k] / paths.plate_J_per_K
     for module in range(len(nodes.house_K)):
         into = nodes.flow_W[slots + plates + _U(module)]
-        nodes.house_K[module] += h * into / paths.house_J_per_K
+        nodes.house_K[module] += h * into / nodes.house_J_per_K[module]
 
 
 @kernel

@@ -38,7 +38,7 @@ from packs.gas_places import (
 from packs.sensors import AIR_PRESSURE_PA
 from packs.spec import ModuleSpec, PackSpec
 from packs.state import State
-from packs.venting import vent_arrays, vent_numbers
+from packs.venting import SOLID_J_PER_KG_K, vent_arrays, vent_numbers
 from packs.venting import vent_stage as let_cells_vent
 
 if TYPE_CHECKING:
@@ -104,18 +104,25 @@ def warm_walls(ambient_K, where, gas, e):
 def heat_housings(where, site, gas, e):
     """Give housings what their gas has lost to them."""
     for m in range(len(e.house_K)):
-        e.house_K[m] += gas.wall_J[m] / where.house_J_per_K
+        e.house_K[m] += gas.wall_J[m] / e.house_J_per_K[m]
         add_to(site.total, site.low, WALLS, gas.wall_J[m])
 
 
 @kernel
 def drop_solids(where, site, vents, e):
-    """Give housings the heat of the solids that fall on them."""
+    """Let solids fall on housings, with their heat and their heat capacity.
+
+    Heat counts from the reference, at which what leaves a cell has none: so
+    ``(C + c) (T' - T_ref) = C (T - T_ref) + Q``.
+    """
     if len(e.house_K) == 0:
         return
     for c in range(len(vents.solids_J)):
-        if vents.solids_J[c] > 0.0:
-            e.house_K[e.module[c]] += vents.solids_J[c] / where.house_J_per_K
+        if vents.solids_J[c] > 0.0 or vents.solids_kg[c] > 0.0:
+            m, C = e.module[c], e.house_J_per_K[e.module[c]]
+            e.house_J_per_K[m] = C + SOLID_J_PER_KG_K * vents.solids_kg[c]
+            held = C * (e.house_K[m] - where.reference_K) + vents.solids_J[c]
+            e.house_K[m] = where.reference_K + held / e.house_J_per_K[m]
             add_to(site.total, site.low, WALLS, vents.solids_J[c])
 
 
@@ -211,16 +218,17 @@ class ModuleGas:
         self.vents: Any = state.view("vents")
         self.sums = np.zeros(1 + len(GAS_FLOWS))
         self._pressure_Pa: Any = np.zeros(0)
-        self.where = Housed(False, 0, 0, np.inf)
-        reacting, housing = spec.runaway, spec.thermal.housing
-        self._house_J_per_K = np.inf if housing is None else housing.J_per_K
+        self.where = Housed(False, 0, 0, 0.0)
+        reacting, start_K = spec.runaway, spec.initial_temperature_K
         vent = None if reacting is None else reacting.params.vent
         if spec.module is not None and vent is not None:
-            self.where = self._place(spec.module, vent, state, reactions.view)
+            self.where = self._place(spec.module, vent, state, reactions.view, start_K)
         self._act = bound(vent_stage, 0.0, 0, 0.0, self.where, plant.arena)
         self._add_up = bound(gas_sums, self.where, self.sums, plant.arena)
 
-    def _place(self, module: ModuleSpec, params: VentParams, state: State, view: Any) -> Housed:
+    def _place(
+        self, module: ModuleSpec, params: VentParams, state: State, view: Any, start_K: float
+    ) -> Housed:
         """Write constants, and the places of all arrays; return where they are."""
         plant, beside = self._plant, state.view("of_ejecta")
         top, absorbed = plant.topology, module.absorption
@@ -232,12 +240,12 @@ class ModuleGas:
         cans, gas = vent_numbers(params), gas_numbers(module.enclosure)
         beside.numbers[:] = (*cans[:N_VENT_NUMBERS], *gas)
         beside.gas_soc[:], beside.gas_mol[:] = cans.soc, cans.gas_mol.ravel()
-        own = self.ejecta
+        own, heat = self.ejecta, state.view("thermal")
         between = Ejecta(
             beside.first, beside.target, beside.share, beside.module, view.out_J, view.out_kg,
             view.progress, view.soc, view.capacity_J_per_K, view.phase,
             state.view("of_runaway").news, beside.caught_J, beside.to_gas_J, own.caught_J,
-            own.vented_J, own.vented_kg, own.told, state.view("thermal").house_K,
+            own.vented_J, own.vented_kg, own.told, heat.house_K, heat.house_J_per_K,
         )  # fmt: skip
         everything = (
             *vent_arrays(state), *gas_arrays(state), *between, beside.gas_soc, beside.gas_mol
@@ -249,7 +257,7 @@ class ModuleGas:
 
         beside.places[:] = [number for array in everything for number in (at(array), array.size)]
         self._pressure_Pa = state.view("sensed").module_pressure_Pa
-        return Housed(True, at(beside.numbers), at(beside.places), self._house_J_per_K)
+        return Housed(True, at(beside.numbers), at(beside.places), start_K)
 
     def fill(self) -> None:
         """Fill all modules with air at the ambient temperature, or that of their housings."""

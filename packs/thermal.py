@@ -53,7 +53,7 @@ class HeatPaths(NamedTuple):
     `beside` leads to the neighbours in the next columns, `behind` to those in the next rows; `fan`
     is what one at full duty adds to `ambient`, `flow` the nominal one of a rack with its heat
     capacity. Of networks only: `busbar` of one cell to the same place in the next group; `shell`
-    of one cell to the housing, which has `house_air` and `house_J_per_K`. `equipped` where there is
+    of one cell to the housing, which has `house_air` to the air. `equipped` where there is
     a network, or a cooling device. Of layered cells `plate`, `busbar` and `shell` are those of one
     layer.
     """
@@ -69,7 +69,6 @@ class HeatPaths(NamedTuple):
     busbar: float
     shell: float
     house_air: float
-    house_J_per_K: float
     equipped: bool
 
 
@@ -96,7 +95,6 @@ def heat_paths(
         busbar=spec.busbar_W_per_K / in_group / layers,
         shell=0.0 if house is None else house.cell_W_per_K / layers,
         house_air=0.0 if house is None else house.ambient_W_per_K,
-        house_J_per_K=1.0 if house is None else house.J_per_K,
         equipped=linked or spec.cooling is not None,
     )
 

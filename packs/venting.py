@@ -84,8 +84,8 @@ class VentArrays(NamedTuple):
         The can has opened.
     taken_J, latent_J, lost_kg : float64
         What one step took from each cell: heat; how much of it evaporated solvent; gas and vapour.
-    solids_J : float64
-        What ejected solids took of its ejecta in this step to where they fall.
+    solids_J, solids_kg : float64
+        What ejected solids took of its ejecta in this step to where they fall, and their mass.
     """
 
     fill_mol: Floats
@@ -97,6 +97,7 @@ class VentArrays(NamedTuple):
     latent_J: Floats
     lost_kg: Floats
     solids_J: Floats
+    solids_kg: Floats
 
 
 def vent_numbers(params: VentParams) -> VentNumbers:
@@ -145,7 +146,7 @@ def declare_vents(schema: Schema, n_slots: int, params: VentParams) -> None:
     schema.add("vents", "solvent_mol", (n_slots,), unit="mol", initial=params.solvent_mol)
     schema.add("vents", "spent", (n_slots,))
     schema.add("vents", "is_open", (n_slots,), integer=True)
-    for name in ("taken_J", "latent_J", "lost_kg", "solids_J"):
+    for name in ("taken_J", "latent_J", "lost_kg", "solids_J", "solids_kg"):
         schema.scratch("of_vents", name, n_slots)
 
 
@@ -155,6 +156,7 @@ def vent_arrays(state: State) -> VentArrays:
     return VentArrays(
         kept.fill_mol, kept.gas_mol, kept.solvent_mol, kept.spent, kept.is_open, step.taken_J,
         step.latent_J, step.lost_kg, step.solids_J,
+        step.solids_kg,
     )  # fmt: skip
 
 
@@ -287,12 +289,13 @@ def vent_stage(
     opened = 0
     for c in range(len(module)):
         vents.taken_J[c] = vents.latent_J[c] = vents.lost_kg[c] = vents.solids_J[c] = 0.0
+        vents.solids_kg[c] = 0.0
         m, T = module[c], temperature_K[c]
         if m < 0:
             continue
         if ejected_J[c] > 0.0:
             gas.sparks[m] = 1
-            vents.solids_J[c] = to_gas_J[c]
+            vents.solids_J[c], vents.solids_kg[c] = to_gas_J[c], ejected_kg[c]
         outside = gas.pressure_Pa[m]
         untouched = vents.is_open[c] == 0 and vents.gas_mol[c] == 0.0
         if untouched and progress[c] <= vents.spent[c] and numbers.quiet_K > T:
@@ -315,7 +318,8 @@ def vent_stage(
         latent, vapour_kg, vapour_J_per_K = boil(
             c, m, h, T, outside, heat_J_per_K[c], numbers, vents, gas
         )
-        share = solid_share(ejected_kg[c] - kg - vapour_kg, J_per_K + vapour_J_per_K)
+        vents.solids_kg[c] = max(0.0, ejected_kg[c] - kg - vapour_kg)
+        share = solid_share(vents.solids_kg[c], J_per_K + vapour_J_per_K)
         most = (J_per_K + vapour_J_per_K) * (JET_K - T0_K)
         given = min((1.0 - share) * to_gas_J[c], most)
         vents.solids_J[c] = to_gas_J[c] - given

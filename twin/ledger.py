@@ -54,10 +54,6 @@ class Ledger:
         self._charge_As, self._charge_low_As = np.zeros(n), np.zeros(n)
         self._cell_J_per_K = top.cell_used * plant.model.heat_capacity_J_per_K
         self._plate_J_per_K = top.group_used * plant.spec.thermal.plate_J_per_K
-        housing = plant.spec.thermal.housing
-        if housing is not None:
-            houses_J_per_K = np.full(top.n_modules, housing.J_per_K)
-            self._plate_J_per_K = np.concatenate((self._plate_J_per_K, houses_J_per_K))
 
     def declare(self, schema: Schema) -> None:
         """Declare what was stored at the start of the run."""
@@ -108,12 +104,13 @@ class Ledger:
         cell_J_per_K = self._cell_J_per_K
         if plant.runaway.where.fitted:
             cell_J_per_K = plant.topology.cell_used * plant.runaway.view.capacity_J_per_K
-        plate_K = plant.heat.plate_K
+        plate_K, plate_J_per_K = plant.heat.plate_K, self._plate_J_per_K
         if plant.spec.thermal.housing is not None:
             plate_K = np.concatenate((plate_K, plant.heat.house_K))
+            plate_J_per_K = np.concatenate((plate_J_per_K, plant.heat.house_J_per_K))
         return (
             self.stored_J, plant.topology.cell_used, cell_J_per_K, plant.cells.temperature_K,
-            self._plate_J_per_K, plate_K, plant.spec.initial_temperature_K,
+            plate_J_per_K, plate_K, plant.spec.initial_temperature_K,
             0.5 * plant.spec.wiring.link_capacitance_F * link_V**2, plant.runaway.stored_J(),
             float(plant.runaway.gas.add_up()[0]),
         )  # fmt: skip
