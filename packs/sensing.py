@@ -39,10 +39,11 @@ _HALF_TO_UNIT = 1.0 / 4294967296.0  # 2**-32
 _LOW = _U(0xFFFFFFFF)
 _OTHER = _U(0xD1B54A32D192ED03)  # any odd constant: another channel's key from this one's
 
-OWN_KEEP, OWN_GAIN, OWN_OFFSET, OWN_NOISE, OWN_RESOLUTION, SKEW = range(6)
-SHEET_ROWS = 6
-"""Rows of `sheet`: lag factor of a period, relative gain error, offset, sigma, quantiser step, and
-the share of the last plant step by which a channel is sampled before the end of the scan."""
+OWN_KEEP, OWN_GAIN, OWN_OFFSET, OWN_NOISE, OWN_RESOLUTION, SKEW, LEAST = range(7)
+SHEET_ROWS = 7
+"""Rows of `sheet`: lag factor of a period, relative gain error, offset, sigma, quantiser step, the
+share of the last plant step by which a channel is sampled before the end of the scan, and the least
+reading that an instrument gives."""
 FIRST, PERIOD, WAIT = range(3)
 """Rows of `plan`, a column for each kind: where its sensors begin (and, behind the last kind, the
 number of all), sampling period [ms], samples under way."""
@@ -156,7 +157,7 @@ def digitise(lo, hi, sheet, faults, switches, lagged, scratch):
 
     ``((felt (1 + gain) + offset) + sigma z) + spike``, then the quantiser. Noise of the data sheet
     and of a fault are independent: their variances add. Swapped channels exchange their elements;
-    gain, offset, noise and quantiser belong to the channel and stay.
+    gain, offset, noise and quantiser belong to the channel and stay. No reading is below `LEAST`.
 
     Parameters
     ----------
@@ -177,7 +178,8 @@ def digitise(lo, hi, sheet, faults, switches, lagged, scratch):
         value = value + (faults[SPIKE, k] if spike[k] < faults[SPIKE_CHANCE, k] else 0.0)
         step = max(sheet[OWN_RESOLUTION, k], faults[RESOLUTION, k])
         rounded = np.floor(value / (step if step > 0.0 else 1.0) + 0.5) * step
-        seen[k] = rounded if step > 0.0 else value
+        value = rounded if step > 0.0 else value
+        seen[k] = sheet[LEAST, k] if value < sheet[LEAST, k] else value
 
 
 @kernel

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cell_models.jit import kernel
 from packs.rng import channel_keys, normals
-from packs.sensing import PERIOD, SHEET_ROWS, SKEW, drop_along_wires, sample
+from packs.sensing import LEAST, PERIOD, SHEET_ROWS, SKEW, drop_along_wires, sample
 from packs.spec import SensorSpec, SensorsSpec
 from packs.state import Schema, State
 from packs.topology import Topology
@@ -31,6 +31,9 @@ KINDS = (
     "coolant_flow_kg_per_s", "module_pressure_Pa", "module_gas_ppm",
 )  # fmt: skip
 """Kinds of sensor in the order of the flat array; the names of the measured channels."""
+
+LEAST_READING = {"insulation_ohm": 0.0}
+"""An insulation monitor shows no negative resistance, whatever its noise; others have no end."""
 
 NOT_FITTED = SensorSpec(
     noise=0.0, offset=0.0, gain=0.0, resolution=0.0, period_s=1.0, delay_s=0.0, lag_s=0.0
@@ -163,6 +166,7 @@ class Sensors:
                 np.full(n, spec.noise),
                 np.full(n, spec.resolution),
             )
+            self._sheet[LEAST, at] = LEAST_READING.get(kind, -np.inf)
             self._keys[at] = channel_keys(seed, f"sensor.{kind}.noise", n)
 
     def _skew(self, skew_s: float, step_ticks: int) -> None:

@@ -81,6 +81,10 @@ def _truth(engine: Engine) -> list[RecordedChannel]:
             "groups in series, before fuse and cables of the rack",
         ),
         _channel("truth/rack_current_A", net.rack_current_A, "rack", "A", "discharge positive"),
+        _channel(
+            "truth/insulation_ohm", plant.control.insulation_ohm, "rack", "ohm",
+            "both poles to ground in parallel",
+        ),
         _channel("truth/bus_voltage_V", net.bus[:1], None, "V", "DC bus, PCS side"),
         _channel("truth/coolant_outlet_K", heat.outlet_K, "rack", "K", "coolant leaving the rack"),
         _channel(

@@ -34,6 +34,16 @@ def test_an_ideal_sensor_gives_the_truth(sensors_spec, rig, run) -> None:
         assert np.array_equal(at[:, 0], 100 * np.arange(50))
 
 
+def test_an_insulation_monitor_shows_no_negative_resistance(sensors_spec, rig, run) -> None:
+    """Half of its noise around a pole that is bolted to ground is held at 0; others are not."""
+    noisy = rig(sensors_spec(insulation={"noise": 5e3}, rack_current={"noise": 1.0}))
+    value, valid, _ = run(noisy, "insulation_ohm", np.zeros(2000))
+    assert valid.all() and value.min() == 0.0
+    assert 0.4 < (value == 0.0).mean() < 0.6
+    amperes, _, _ = run(noisy, "rack_current_A", np.zeros(50), start_ms=1_000_000)
+    assert amperes.min() < 0.0
+
+
 def test_noise_is_white_with_the_sigma_of_the_data_sheet(sensors_spec, rig, run) -> None:
     noisy = rig(sensors_spec(group_voltage={"noise": 0.002}))
     value, _, _ = run(noisy, VOLTAGE, np.full(5000, 3.7))
