@@ -14,7 +14,7 @@ currents     all currents of the site in one step; prepare: what they follow fro
 switchgear   contactors that weld, precharge, fuses that melt, insulation
 cell_guards  fuses and interrupt devices of single cells
 pcs          the power conversion system: losses, limits, ramps
-thermal      heat where neighbours are alike, and the coolant; external_heat: heaters and ovens
+thermal      heat where neighbours are alike, and the coolant; external_heat: heaters, ovens, fire
 heat_network heat where they are not, at any step; heat_links: what leads where; barriers: sheets
              and lines of sight; heat_spec: both, and cooling devices, as plain numbers
 layers       heat through the thickness of cells; layer_links: what each layer touches

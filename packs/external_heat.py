@@ -1,12 +1,14 @@
-"""Heat that comes into cells from outside: heaters on them, and hot air around their module.
+"""Heat that comes into cells from outside: heaters, hot air around their module, and fire.
 
 An oven replaces the air around a cell: ``G (T - T_oven)`` leaves it in place of ``G (T - T_air)``,
-which is the air's exchange and ``G (T_oven - T_air)`` coming in. So both are watts, and one flow of
-the ledger.
+which is the air's exchange and ``G (T_oven - T_air)`` coming in. So both are watts. A fire is gas
+beside the air, with a conductance of its own, which may be so large that a step is long against
+what it heats: its exchange is exact over a step (`heat_of_fire`). All are one flow of the ledger.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,10 +22,13 @@ from packs.topology import Topology
 
 
 class ExternalHeat(NamedTuple):
-    """Where its arrays begin among the plant's floats: overlay, sum of both, and whether any."""
+    """Where its arrays begin among the plant's floats: overlay, watts given, and `any`: how many
+    cells are given any heat, and how many of these are in a fire."""
 
     heater_W_at: int
     oven_K_at: int
+    fire_K_at: int
+    fire_W_per_K_at: int
     given_W_at: int
     any_at: int
 
@@ -31,7 +36,7 @@ class ExternalHeat(NamedTuple):
 def declare_external_heat(schema: Schema, topology: Topology) -> None:
     """Declare the scratch; what faults write is on the overlay."""
     schema.scratch("of_external_heat", "given_W", topology.n_cell_slots)
-    schema.scratch("of_external_heat", "any", 1)
+    schema.scratch("of_external_heat", "any", 2)
 
 
 def external_heat(state: State) -> ExternalHeat:
@@ -42,21 +47,46 @@ def external_heat(state: State) -> ExternalHeat:
         home = state.float_arena
         return (array.ctypes.data - home.ctypes.data) // home.itemsize
 
-    return ExternalHeat(at(over.heater_W), at(over.oven_K), at(scratch.given_W), at(scratch.any))
+    return ExternalHeat(
+        at(over.heater_W), at(over.oven_K), at(over.fire_K), at(over.fire_W_per_K),
+        at(scratch.given_W), at(scratch.any),
+    )  # fmt: skip
+
+
+@kernel
+def heat_of_fire(T: float, gas_K: float, W_per_K: float, kelvin_per_J: float, h: float) -> float:
+    """Give the heat that a cell takes up from hot gas in a time [J].
+
+    The exact solution of ``C dT/dt = G (T_gas - T)``: ``Q = C (T_gas - T) (1 - exp(-G h / C))``.
+    At any step the cell does not pass the gas. G is convection and radiation together, ``A (alpha +
+    eps sigma (T_gas^2 + T^2) (T_gas + T))``, taken as constant: EN 1991-1-2:2002, 3.1 to 3.3.
+
+    Parameters
+    ----------
+    T, gas_K : float
+        [K]
+    W_per_K, kelvin_per_J : float
+        Conductance G of one cell; inverse heat capacity 1/C.
+    h : float
+        [s]
+    """
+    return (T - gas_K) / kelvin_per_J * math.expm1(-W_per_K * kelvin_per_J * h)
 
 
 @kernel
 def prepare_external_heat(numbers, ambient_W_per_K, ambient_K, n, floats):
     """Write what is given to each of `n` cell slots [W]; it holds until a fault or the air change.
 
-    An oven of 0 K is none.
+    An oven of 0 K is none, nor is a fire without conductance. Fires are only counted here.
     """
     heater_W = floats[numbers.heater_W_at : numbers.heater_W_at + n]
     oven_K = floats[numbers.oven_K_at : numbers.oven_K_at + n]
-    count = 0
+    fire_W_per_K = floats[numbers.fire_W_per_K_at : numbers.fire_W_per_K_at + n]
+    count = fires = 0
     for c in range(n):  # vectorised: all that a pack without such faults pays
-        count += 1 if heater_W[c] != 0.0 or oven_K[c] != 0.0 else 0
-    floats[numbers.any_at] = count
+        fires += 1 if fire_W_per_K[c] != 0.0 else 0
+        count += 1 if heater_W[c] != 0.0 or oven_K[c] != 0.0 or fire_W_per_K[c] != 0.0 else 0
+    floats[numbers.any_at], floats[numbers.any_at + 1] = count, fires
     if count == 0:
         return
     given = floats[numbers.given_W_at : numbers.given_W_at + n]
@@ -75,6 +105,13 @@ def give_heat(h, numbers, cells, site, floats):
         heat = h * floats[numbers.given_W_at + c]
         cells.temperature_K[c] += heat * cells.kelvin_per_J[c]
         high, low = two_sum(high, low, heat)
+    if floats[numbers.any_at + 1] != 0.0:
+        for c in range(len(cells.temperature_K)):
+            T, kelvin_per_J = cells.temperature_K[c], cells.kelvin_per_J[c]
+            gas_K, W_per_K = floats[numbers.fire_K_at + c], floats[numbers.fire_W_per_K_at + c]
+            heat = heat_of_fire(T, gas_K, W_per_K, kelvin_per_J, h)
+            cells.temperature_K[c] = T + heat * kelvin_per_J
+            high, low = two_sum(high, low, heat)
     add_to(site.total, site.low, HEATER, high + low)
 
 

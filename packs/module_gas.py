@@ -271,6 +271,18 @@ class ModuleGas:
         plant = self._plant
         return self._act(step_s, status, plant.control.ambient_K[0], self.where, plant.arena)
 
+    def pierce(self, tick: int) -> None:
+        """Open the cans that the overlay has as pierced, for good, and take note of them."""
+        if not self.where.fitted:
+            return
+        plant, cans = self._plant, self.vents
+        for slot in np.flatnonzero(plant.overlay.cell_pierced * (cans.is_open == 0)).tolist():
+            cans.is_open[slot] = 1
+            plant.runaway.view.phase[slot] |= VENTED  # told here, not as one that burst
+            plant.happened(tick)
+            here_K = float(plant.cells.temperature_K[slot])
+            plant.tell("can_pierced", "cell", int(plant.topology.slot_cell[slot]), here_K, np.nan)
+
     def add_up(self) -> np.ndarray:
         """Return energy and flows of all gas (`gas_sums`), zeros where there is none."""
         if self.where.fitted:

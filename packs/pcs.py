@@ -124,6 +124,27 @@ def move_pcs(h, setpoint_W, is_running, bus_V, numbers, memory):
     return power + loss
 
 
+def obey(control: Any, overlay: Any, setpoint_W: float, is_running: bool) -> None:
+    """Write what the PCS follows: what it is commanded, or the charging power it is stuck at.
+
+    A PCS that is stuck runs, and charges with `overlay.charger_W`, whatever EMS and BMS say: only
+    contactors part the pack from it.
+
+    Parameters
+    ----------
+    control : object
+        View; `setpoint_W` and `running` are written.
+    overlay : object
+    setpoint_W : float
+        Commanded [W].
+    is_running : bool
+        Commanded.
+    """
+    charger_W = overlay.charger_W[0]
+    control.setpoint_W[0] = -charger_W if charger_W > 0.0 else setpoint_W
+    control.running[0] = is_running or charger_W > 0.0
+
+
 class ReferencePcs:
     """Delay, lag, ramp, quadratic loss, power limit, DC voltage floor.
 

@@ -201,6 +201,30 @@ def build_topology(size: SizeSpec, layout: LayoutSpec) -> Topology:
     )
 
 
+def cells_in_line(topology: Topology, first: int, count: int, *, is_beside: bool) -> Ints:
+    """Return the cells in a straight line from one on, through its module.
+
+    Parameters
+    ----------
+    topology : Topology
+        Cell by cell: `Topology.full`.
+    first : int
+        Where the line begins.
+    count : int
+        How many cells; fewer are returned where the module ends before.
+    is_beside : bool
+        Whether the line leads to the next columns, else to the next rows.
+    """
+    near = topology.near.reshape(4, -1)[0 if is_beside else 2]
+    found = [first]
+    while len(found) < count:
+        slot = int(topology.cell_slot[found[-1]])
+        if int(near[slot]) == slot:
+            break
+        found.append(int(topology.slot_cell[near[slot]]))
+    return np.array(found, dtype=np.int64)
+
+
 def _slots(rack_first_group: Ints, p: int) -> dict[str, Any]:
     """Return the slots of groups and cells: every rack begins a new block of 32 groups."""
     groups = np.diff(rack_first_group)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from controllers.ports import BmsCommand, EmsCommand, EmsMode
 from packs.notice import Notice
+from packs.pcs import obey
 from packs.plant import Plant
 from packs.sensors import KINDS, Sensors
 from packs.state import State
@@ -137,14 +138,14 @@ class Engine:
     def decide(self, bms: BmsCommand | None = None, ems: EmsCommand | None = None) -> None:
         """Run every stage but the plant's at this tick."""
         tick, clock = self.tick, self.clock
-        self.inject(tick)
+        changed = self.inject(tick)
         if tick % self.sensors.period_ticks == 0:
             self.sense(tick)
         if tick % clock.bms == 0:
             self.run_bms(tick, bms)
         if tick % clock.ems == 0:
             self.run_ems(tick, ems)
-        if tick % clock.bms == 0 or tick % clock.ems == 0:
+        if changed or tick % clock.bms == 0 or tick % clock.ems == 0:
             self.actuate(tick)
         if tick % clock.record == 0:
             self.record(tick)
@@ -166,8 +167,8 @@ class Engine:
 
     # --- stages ---------------------------------------------------------------------------------
 
-    def inject(self, tick: int) -> None:
-        """Let faults come and go, and the environment change."""
+    def inject(self, tick: int) -> bool:
+        """Let faults come and go, and the environment change; say whether a fault did."""
         self.site = site = self.environment.at(tick / 1000.0)
         control = self.plant.control
         control.ambient_K[0] = site.ambient_K
@@ -175,21 +176,20 @@ class Engine:
         control.inlet_K[0] = site.ambient_K if inlet is None else inlet
         if self.injector.watches_soc:
             self.ledger.observe()
-        for change in self.injector.update(tick):
+        changes = self.injector.update(tick)
+        for change in changes:
             self.plant.alert(tick)
+            self.plant.runaway.gas.pierce(tick)
             fault = self.injector.faults[change.fault]
             self.recorder.fault_transition(tick / 1000.0, change.fault, change.active)
+            moved = "came" if change.active else "went"
             self.emit(
                 Event(
-                    time_s=tick / 1000.0,
-                    source="fault",
-                    code=fault.kind,
-                    severity="info",
-                    transition="came" if change.active else "went",
-                    component=fault.name,
-                    text=f"fault '{fault.name}' {'came' if change.active else 'went'}",
+                    time_s=tick / 1000.0, source="fault", code=fault.kind, severity="info",
+                    transition=moved, component=fault.name, text=f"fault '{fault.name}' {moved}",
                 )
-            )
+            )  # fmt: skip
+        return bool(changes)
 
     def look(self) -> None:
         """Gather the true value that each sensor measures."""
@@ -237,8 +237,7 @@ class Engine:
         lost = self.ems_port.out.lost[0] or plant.pcs_view.lost[0]
         plant.switchgear.command(self._all_open if lost else bms.coil, tick)
         plant.topology.add_up(bms.bleed, plant.network.bleed)
-        plant.control.setpoint_W[0] = ems.power_W[0]
-        plant.control.running[0] = ems.mode[0] in RUNNING
+        obey(plant.control, plant.overlay, ems.power_W[0], ems.mode[0] in RUNNING)
         if plant.spec.thermal.cooling is not None:
             plant.cooling.duty[:] = bms.duty
 

@@ -30,6 +30,7 @@ TEXTS = {
     "cell_runaway": "{where} runs away at {celsius:.0f} °C: it heats itself faster than 1 K/s, or "
     "is above {limit_celsius:.0f} °C with fuel left",
     "can_opened": "the can of {where} opened at {celsius:.0f} °C: gas and vapour leave it",
+    "can_pierced": "the can of {where} is pierced: gas and vapour leave it from now on",
     "module_relief": "the relief vent of {where} opened; the pressure reached {kilopascal:.0f} kPa",
     "gas_ignited": "the gas in {where} burns: {kilojoule:.0f} kJ so far",
     "cell_spent": "{where} is spent: its reactions released {value:.0f} J; it is open from now on",

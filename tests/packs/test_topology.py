@@ -7,7 +7,7 @@ import pytest
 
 from cell_models.contract import LANES
 from packs.spec import LayoutSpec, SizeSpec
-from packs.topology import build_topology
+from packs.topology import build_topology, cells_in_line
 
 UNEQUAL = {"modules": (1, 7, 3), "groups": 11, "cells": 3}
 """Racks of 11, 77 and 33 groups: 1, 3 and 2 blocks, none of them full."""
@@ -225,3 +225,19 @@ def test_spare_lanes_stay_as_they_are_while_the_pack_works(plant) -> None:
     assert np.array_equal(driven.model.field(cells.lanes, "v1_V")[spare], v1_V)
     assert np.array_equal(driven.heat.plate_K[spare_groups], plate_K)
     assert not driven.flows.charge_As[spare_groups].any()
+
+
+def test_a_line_of_cells_leads_through_the_module_and_ends_there() -> None:
+    """Six groups of two in three columns, folded: groups 0 1 2, and behind them 5 4 3."""
+    top = site(racks=2)
+    first = top.cell_index(1, 1, 0, 0)
+
+    def line(group, place, count, is_beside):
+        start = top.cell_index(1, 1, group, place)
+        return (cells_in_line(top, start, count, is_beside=is_beside) - first).tolist()
+
+    assert line(2, 1, 1, False) == [5]
+    assert line(0, 0, 4, False) == [0, 1, 10, 11]  # group 6 stands behind group 1
+    assert line(0, 1, 9, True) == [1, 3, 5]  # and the module ends
+    assert line(5, 0, 3, True) == [10, 8, 6]
+    assert line(4, 1, 3, False) == [9]
