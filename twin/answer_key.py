@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 LEVELS = ("rack", "module", "group", "cell")
 SIZES = {
     "internal_short": ("resistance", "ohm"),
+    "nail": ("resistance", "ohm"),
     "joint_resistance": ("resistance", "ohm"),
     "rail_resistance": ("resistance", "ohm"),
     "link_resistance": ("resistance", "ohm"),
@@ -30,6 +31,8 @@ SIZES = {
     "coolant_loss": ("remaining", "1"),
     "heater": ("power", "W"),
     "oven": ("temperature", "K"),
+    "fire": ("temperature", "K"),
+    "overcharge": ("power", "W"),
 }
 """The attribute that says how large a fault is, and its unit; empty is that of the channel."""
 CELSIUS_K = 273.15
@@ -41,7 +44,7 @@ def answer_key(scenario: Scenario) -> list[FaultRow]:
 
     rows = []
     for fault in scenario.faults:
-        at = getattr(fault, "at", None)
+        at = _place_of(fault, scenario)
         place = {level: getattr(at, level, None) for level in LEVELS}
         attribute, unit = SIZES.get(fault.kind, ("", ""))
         if attribute and not unit:
@@ -56,11 +59,23 @@ def answer_key(scenario: Scenario) -> list[FaultRow]:
                 until_s=math.nan if fault.until is None else fault.until,
                 magnitude=float(getattr(fault, attribute, math.nan)),
                 unit=unit,
-                target=_target(fault),
+                target=_target(fault, scenario),
                 trigger="" if fault.when is None else _condition(fault.when),
             )
         )
     return rows
+
+
+def _place_of(fault: Any, scenario: Scenario) -> Any:
+    """Return the finest place that holds all of a fault: of a nail, its group or its module."""
+    at: Any = getattr(fault, "at", None)
+    if fault.kind != "nail" or fault.through == 1:
+        return at
+    from twin.scenarios.nail_path import nailed_cells
+
+    cells = nailed_cells(fault, scenario.site, scenario.layout)
+    is_one_group = len({cell.group for cell in cells}) == 1
+    return at.model_copy(update={"cell": None} if is_one_group else {"cell": None, "group": None})
 
 
 def _place_name(at: Any) -> str:
@@ -68,8 +83,14 @@ def _place_name(at: Any) -> str:
     return ", ".join(f"{level} {value}" for level, value in values if value is not None)
 
 
-def _target(fault: Any) -> str:
-    """Return what fails at the place: a contactor and how, or a sensor's channel."""
+def _target(fault: Any, scenario: Scenario) -> str:
+    """Return what fails at the place: a contactor and how, a sensor's channel, the cells nailed."""
+    if fault.kind == "nail":
+        return nail_in_words(fault, scenario)
+    if fault.kind == "overcharge":
+        return "PCS charges, whatever is commanded"
+    if fault.kind == "fire":
+        return f"{fault.conductance:g} W/K to each cell"
     if fault.kind == "contactor_stuck":
         return f"{fault.contactor} stuck {fault.position}"
     if fault.kind == "contactor_feedback":
@@ -81,6 +102,22 @@ def _target(fault: Any) -> str:
     if fault.kind == "message_loss":
         return ", ".join(fault.channels)
     return getattr(fault, "channel", "")
+
+
+def nail_in_words(nail: Any, scenario: Scenario) -> str:
+    """Return ``through 3 cells: group 1 cell 2, group 2 cells 1, 2``; empty for a single one."""
+    from twin.scenarios.nail_path import nailed_cells
+
+    if nail.through == 1:
+        return ""
+    of_groups: dict[int, list[str]] = {}
+    for cell in nailed_cells(nail, scenario.site, scenario.layout):
+        of_groups.setdefault(cell.group or 1, []).append(str(cell.cell))
+    listed = (
+        f"group {group} cell{'s' if len(cells) > 1 else ''} {', '.join(cells)}"
+        for group, cells in of_groups.items()
+    )
+    return f"through {nail.through} cells: {', '.join(listed)}"
 
 
 def _condition(when: Any) -> str:
@@ -104,7 +141,7 @@ def size_in_words(fault: FaultRow) -> str:
         return ""
     if fault.kind == "coolant_loss":
         return f"{100.0 * magnitude:g} % of the flow remains"
-    if fault.kind == "oven":
+    if fault.kind in ("oven", "fire"):
         return f"{magnitude - CELSIUS_K:.6g} degC"
     if unit == "ohm" and abs(magnitude) < 0.1:
         return f"{1e3 * magnitude:g} mohm"

@@ -7,22 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from packs.overlay import CONTACTORS, STUCK_CLOSED, STUCK_OPEN
+from packs.overlay import CONTACTORS, DEAD_SHORT_S, STUCK_CLOSED, STUCK_OPEN
 from packs.spec import WiringSpec
-from packs.topology import Topology
+from packs.topology import Topology, cells_in_line
 from twin.scenarios.plant_fault_sections import (
     ContactorFeedback,
     ContactorStuck,
     CoolantLoss,
     ExternalShort,
+    Fire,
     FuseOpen,
     Heater,
     InsulationLeak,
     InternalShort,
     JointResistance,
     LinkResistance,
+    Nail,
     OpenCell,
     Oven,
+    Overcharge,
     RailResistance,
 )
 from twin.scenarios.sections import Site
@@ -36,7 +39,7 @@ def growth_s(fault: Any) -> float:
     """Return for how long a fault of the plant grows [s]; 0 for one that is at once as it stays."""
     if isinstance(fault, InternalShort):
         return fault.growth or 0.0
-    return fault.ramp if isinstance(fault, Heater | Oven) else 0.0
+    return fault.ramp if isinstance(fault, Heater | Oven | Fire) else 0.0
 
 
 def growing_writer(fault: Any, site: Site, ambient_K: Any, topology: Topology) -> Grow | None:
@@ -47,7 +50,7 @@ def growing_writer(fault: Any, site: Site, ambient_K: Any, topology: Topology) -
     fault : FaultSection
     site : Site
     ambient_K : float64 (1,)
-        What an oven with a ramp starts from; live.
+        What an oven or a fire with a ramp starts from; live.
     topology : Topology
     """
     span_s = growth_s(fault)
@@ -56,7 +59,7 @@ def growing_writer(fault: Any, site: Site, ambient_K: Any, topology: Topology) -
         return min(age_s / span_s, 1.0) if span_s > 0.0 else 1.0
 
     if isinstance(fault, InternalShort) and fault.start_resistance is not None:
-        first_S, last_S = 1.0 / fault.start_resistance, 1.0 / fault.resistance
+        first_S, last_S = _siemens(fault.start_resistance), _siemens(fault.resistance)
         cell = int(topology.cell_slot[fault.at.cell_index(site)])
 
         def short(overlay: Any, age_s: float) -> None:
@@ -78,10 +81,24 @@ def growing_writer(fault: Any, site: Site, ambient_K: Any, topology: Topology) -
             overlay.oven_K[inside] = ambient_K[0] + rise_K * grown(age_s)
 
         return surround
+    if isinstance(fault, Fire):
+        exposed, W_per_K = _cells_at(fault, site, topology), fault.conductance * topology.lump.cells
+
+        def engulf(overlay: Any, age_s: float) -> None:
+            share = grown(age_s)
+            overlay.fire_K[exposed] = share * fault.temperature + (1.0 - share) * ambient_K[0]
+            overlay.fire_W_per_K[exposed] = W_per_K
+
+        return engulf
     return None
 
 
-def _cells_at(fault: Heater | Oven, site: Site, topology: Topology) -> Any:
+def _siemens(resistance_ohm: float) -> float:
+    """Return the conductance of a short [S], which is finite for 0 ohm, too."""
+    return 1.0 / max(resistance_ohm, 1.0 / DEAD_SHORT_S)
+
+
+def _cells_at(fault: Heater | Oven | Fire, site: Site, topology: Topology) -> Any:
     """Return the slots of the cells at the place of a fault."""
     levels, at, full = fault.levels(), fault.at, topology.full
     homes = {
@@ -97,8 +114,13 @@ def _cells_at(fault: Heater | Oven, site: Site, topology: Topology) -> Any:
 def plant_writer(fault: Any, site: Site, wiring: WiringSpec, topology: Topology) -> Write | None:
     """Return what a fault of the plant writes on the overlay, None for any other.
 
-    Shunts add up where several faults meet; a joint, rail, busbar or switch takes the last one.
+    Shunts add up where several faults meet; a joint, rail, busbar, switch or fire takes the last
+    one.
     """
+    if isinstance(fault, Nail):
+        return _nail(fault, site, topology)
+    if isinstance(fault, Overcharge):
+        return _set("charger_W", 0, fault.power)
     if isinstance(fault, InternalShort | JointResistance | OpenCell | RailResistance):
         cell = int(topology.cell_slot[fault.at.cell_index(site)])
         return _on_cell(fault, cell, wiring)
@@ -116,7 +138,7 @@ def plant_writer(fault: Any, site: Site, wiring: WiringSpec, topology: Topology)
 
 def _on_cell(fault: Any, cell: int, wiring: WiringSpec) -> Write:
     if isinstance(fault, InternalShort):
-        return _add("cell_short_S", cell, 1.0 / fault.resistance)
+        return _add("cell_short_S", cell, _siemens(fault.resistance))
     if isinstance(fault, JointResistance):
         return _set("joint_extra_ohm", cell, fault.resistance - wiring.joint_ohm)
     if isinstance(fault, RailResistance) and wiring.rail is not None:
@@ -125,8 +147,20 @@ def _on_cell(fault: Any, cell: int, wiring: WiringSpec) -> Write:
     return _set("cell_open", cell, 1.0)
 
 
+def _nail(fault: Nail, site: Site, topology: Topology) -> Write:
+    first, beside = fault.at.cell_index(site), fault.towards == "beside"
+    line = cells_in_line(topology.full, first, fault.through, is_beside=beside)
+    pierced, conductance_S = topology.cell_home[line], _siemens(fault.resistance)
+
+    def write(overlay: Any) -> None:
+        overlay.cell_short_S[pierced] += conductance_S
+        overlay.cell_pierced[pierced] = 1.0
+
+    return write
+
+
 def _external_short(fault: ExternalShort, site: Site, topology: Topology) -> Write:
-    conductance_S, levels = 1.0 / fault.resistance, len(fault.levels())
+    conductance_S, levels = _siemens(fault.resistance), len(fault.levels())
     if levels == 0:
         return _add("bus_short_S", 0, conductance_S)
     if levels == 1:
@@ -142,7 +176,7 @@ def _on_rack(fault: Any, rack: int) -> Write:
     if isinstance(fault, FuseOpen):
         return _set("fuse_open", rack, 1)
     if isinstance(fault, InsulationLeak):
-        return _add("leak_S", (rack, POLES.index(fault.pole)), 1.0 / fault.resistance)
+        return _add("leak_S", (rack, POLES.index(fault.pole)), _siemens(fault.resistance))
     which = CONTACTORS.index(fault.contactor)
     if isinstance(fault, ContactorFeedback):
         return _set("feedback", (rack, which), _as_stuck(fault.tells))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from packs.cooling import DEVICES
+from twin.answer_key import answer_key, size_in_words
 from twin.cli.screen import duration
 from twin.pages.barrier_drawing import barrier_lines
-from twin.runfiles.layout import counted
+from twin.runfiles.layout import FaultRow, counted
 from twin.scenarios.enclosure_sections import Ejecta, Enclosure
 from twin.scenarios.lumping import in_words, lump_of
 
@@ -122,7 +124,7 @@ def pack_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, 
             f"{duration(scenario.duration)} in all"
         ),
     )
-    yield "faults", "; ".join(_fault(fault) for fault in scenario.faults) or "none"
+    yield "faults", "; ".join(map(_fault, answer_key(scenario))) or "none"
 
 
 def _heat_rows(found: dict[str, Any], scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -249,12 +251,13 @@ def _cooling(cooling: Any) -> str:
     return "; ".join(fitted) or "none"
 
 
-def _fault(fault: Any) -> str:
-    when = "on a trigger" if fault.from_ is None else f"from {duration(fault.from_)}"
-    at = getattr(fault, "at", None)
-    keys = ("rack", "module", "group", "cell", "sensor")
-    place = ", ".join(f"{k} {getattr(at, k)}" for k in keys if getattr(at, k, None) is not None)
-    return f"{fault.name} ({fault.kind}{' at ' + place if place else ''}, {when})"
+def _fault(fault: FaultRow) -> str:
+    """Return one line of the answer key before the run: kind, size, what, where and when."""
+    when = f"when {fault.trigger}" if fault.trigger else f"from {duration(fault.from_s)}"
+    if math.isfinite(fault.until_s):
+        when += f" until {duration(fault.until_s)}"
+    what = " ".join(filter(None, (fault.kind, size_in_words(fault), fault.target)))
+    return f"{fault.name} ({what} at {fault.component}, {when})"
 
 
 def sensor_rows(engine: Engine, scenario: Scenario) -> Iterator[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from twin.scenarios.fault_windows import (
     Place,
     place_levels,
 )
+from twin.scenarios.nail_path import nailed_cells
 from twin.scenarios.parts import (
     Inconsistency,
     KeyPath,
@@ -20,7 +21,7 @@ from twin.scenarios.parts import (
     is_whole,
     show,
 )
-from twin.scenarios.plant_fault_sections import RailResistance
+from twin.scenarios.plant_fault_sections import Nail, Overcharge, RailResistance
 from twin.scenarios.sections import Sensors, Site
 from twin.scenarios.sensor_fault_sections import (
     MessageLoss,
@@ -33,7 +34,7 @@ from twin.scenarios.sensor_fault_sections import (
 
 def fault_inconsistencies(parts: Parts) -> Iterator[Inconsistency]:
     """Yield every contradiction of a fault with another part, as key path and text."""
-    for check in (_fault_names, _fault_times, _fault_places, _rails):
+    for check in (_fault_names, _fault_times, _fault_places, _rails, _nails, _chargers):
         yield from check(parts)
 
 
@@ -81,6 +82,33 @@ def _rails(parts: Parts) -> Iterator[Inconsistency]:
         elif isinstance(fault, RailResistance) and site and fault.at.cell == site.cells_per_group:
             text = f"{fault.at.cell} is the last of its group; no segment leads on from there"
             yield ("faults", index, "at", "cell"), text
+
+
+def _nails(parts: Parts) -> Iterator[Inconsistency]:
+    """A nail ends in its module; that its place exists is checked by itself."""
+    site, layout, sensors = parts.get("site", "layout", "sensors")
+    if site is None or layout is None or sensors is None:
+        return
+    for index, fault in faults_of(parts):
+        if not isinstance(fault, Nail):
+            continue
+        if any(_place((), fault.at, fault.levels(), site, sensors)):
+            continue
+        found = len(nailed_cells(fault, site, layout))
+        if found < fault.through:
+            yield (
+                ("faults", index, "through"),
+                f"{fault.through} cells do not lie {fault.towards} each other from there on: the "
+                f"module ends after {found}; expected 1 to {found}, or another 'at' or 'towards'",
+            )
+
+
+def _chargers(parts: Parts) -> Iterator[Inconsistency]:
+    (pcs,) = parts.get("pcs")
+    for index, fault in faults_of(parts):
+        if isinstance(fault, Overcharge) and pcs is not None and fault.power > pcs.rated_power:
+            text = f"{fault.power:g} W is more than the PCS can take: expected at most "
+            yield ("faults", index, "power"), f"{text}{pcs.rated_power:g} W (pcs.rated_power)"
 
 
 def _place(

@@ -11,14 +11,17 @@ from twin.scenarios.plant_fault_sections import (
     ContactorStuck,
     CoolantLoss,
     ExternalShort,
+    Fire,
     FuseOpen,
     Heater,
     InsulationLeak,
     InternalShort,
     JointResistance,
     LinkResistance,
+    Nail,
     OpenCell,
     Oven,
+    Overcharge,
     RailResistance,
 )
 from twin.scenarios.sensor_fault_sections import (
@@ -39,6 +42,7 @@ from twin.scenarios.sensor_fault_sections import (
 
 Fault = Annotated[
     InternalShort
+    | Nail
     | JointResistance
     | OpenCell
     | RailResistance
@@ -49,8 +53,10 @@ Fault = Annotated[
     | ContactorStuck
     | ContactorFeedback
     | CoolantLoss
+    | Overcharge
     | Heater
     | Oven
+    | Fire
     | SensorOffset
     | SensorGain
     | SensorDrift

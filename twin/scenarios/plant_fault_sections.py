@@ -16,6 +16,7 @@ from twin.scenarios.fault_windows import (
     FaultSection,
     Place,
 )
+from twin.scenarios.sections import Count
 from twin.scenarios.units import Fraction
 
 
@@ -36,7 +37,7 @@ class InternalShort(CellFault):
     """
 
     kind: Literal["internal_short"]
-    resistance: units.Ohms
+    resistance: units.OhmsOrZero
     start_resistance: units.Ohms | None = None
     growth: units.Seconds | None = None
 
@@ -50,6 +51,28 @@ class InternalShort(CellFault):
         else:
             return self
         raise PydanticCustomError("growth", "{text}", {"text": text})
+
+
+class Nail(CellFault):
+    """A nail through one cell or several in a line: each is shorted inside, its can open for good.
+
+    The short is that of `internal_short`. With the gas of modules the can is pierced as well: no
+    pressure builds up in it. `through` counts cells from the one at `at`, `towards` those `behind`
+    it (of its own group first) or `beside` it (in the next columns). Each cell is shorted within
+    itself; that the nail also connects cells in series with each other is left out.
+    """
+
+    kind: Literal["nail"]
+    resistance: units.OhmsOrZero
+    through: Count = 1
+    towards: Literal["behind", "beside"] = "behind"
+
+    @model_validator(mode="after")
+    def _stays(self) -> Nail:
+        if self.until is None:
+            return self
+        text = "'until' means nothing here: a hole does not close; leave it out"
+        raise PydanticCustomError("window", "{text}", {"text": text})
 
 
 class JointResistance(CellFault):
@@ -91,13 +114,25 @@ class ExternalShort(FaultSection):
 
     kind: Literal["external_short"]
     at: Place = Place()
-    resistance: units.Ohms
+    resistance: units.OhmsOrZero
 
     def levels(self) -> tuple[str, ...]:
         """Return the keys that `at` needs: those of a group, of a rack, or none."""
         if self.at == Place():
             return ()
         return RACK_LEVELS if self.at == Place(rack=self.at.rack) else GROUP_LEVELS
+
+
+class Overcharge(FaultSection):
+    """The PCS is stuck: it charges with `power` (AC side), whatever EMS and BMS command.
+
+    Limits of the BMS do nothing; only open contactors part the pack from it. Where it lifts the bus
+    15 % above all groups full, the PCS trips by itself. Cells have no reactions of overcharge of
+    their own: no plated lithium, no heat of oxidation.
+    """
+
+    kind: Literal["overcharge"]
+    power: units.Watts
 
 
 class RackFault(FaultSection):
@@ -144,7 +179,7 @@ class InsulationLeak(RackFault):
 
     kind: Literal["insulation_leak"]
     pole: Literal["minus", "plus"]
-    resistance: units.Ohms
+    resistance: units.OhmsOrZero
 
 
 class HeatFault(FaultSection):
@@ -179,3 +214,23 @@ class Oven(HeatFault):
         if self.at == Place():
             return ()
         return RACK_LEVELS if self.at == Place(rack=self.at.rack) else MODULE_LEVELS
+
+
+class Fire(HeatFault):
+    """Flames on one cell, or around those of a group, module, rack or the site, beside the air.
+
+    Gas of one temperature, to which each cell has `conductance`: its exposed area times convection
+    and radiation together. A bare 21700 cell (46 cm2) all in flames of 800 to 1100 degC has 0.3 to
+    1 W/K: 25 to 50 W/m2/K of convection (EN 1991-1-2:2002, 3.2) and 60 to 160 W/m2/K of radiation,
+    linearised, at an emissivity of 0.8. Behind the walls of a housing it has far less; assumed.
+    """
+
+    kind: Literal["fire"]
+    at: Place = Place()
+    temperature: units.FlameKelvin
+    conductance: units.FlameWattsPerKelvin
+
+    def levels(self) -> tuple[str, ...]:
+        """Return the keys that `at` needs: those of the finest level that it names."""
+        given = [k for k, level in enumerate(CELL_LEVELS) if getattr(self.at, level) is not None]
+        return CELL_LEVELS[: 1 + max(given, default=-1)]

@@ -137,7 +137,7 @@ class Contactor(Section):
 class Precharge(Section):
     """The precharge branch of a rack."""
 
-    resistance: units.Ohms
+    resistance: units.OhmsOrZero
 
 
 class Fuse(Section):
