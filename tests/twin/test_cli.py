@@ -41,8 +41,8 @@ def test_help_imports_nothing_heavy() -> None:
 def test_help_lists_the_commands_and_no_others() -> None:
     names = {command.name for command in app.registered_commands}
     assert names == {
-        "run", "check", "show", "examples", "new", "schema", "plugins", "check-plugin", "inspect",
-        "report", "fork", "compare", "bench", "validate", "warmup", "results",
+        "run", "check", "show", "examples", "new", "schema", "faults", "plugins", "check-plugin",
+        "inspect", "report", "fork", "compare", "bench", "validate", "warmup", "results",
     }  # fmt: skip
 
 

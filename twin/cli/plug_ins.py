@@ -1,4 +1,4 @@
-"""`twin plugins` and `twin check-plugin`."""
+"""`twin faults`, `twin plugins` and `twin check-plugin`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,29 @@ KINDS = ("bms", "ems")
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    app.command("faults", rich_help_panel=PANEL)(faults)
     app.command("plugins", rich_help_panel=PANEL)(plugins)
     app.command("check-plugin", rich_help_panel=PANEL)(check_plugin)
+
+
+def faults(as_json: JsonFlag = False) -> None:
+    """List every kind of fault: where it sits, what it does, its keys."""
+    from dataclasses import asdict
+
+    from twin.scenarios.fault_kinds import fault_kinds
+
+    found = fault_kinds()
+    if as_json:
+        say_json([asdict(kind) for kind in found])
+        return
+    from rich.text import Text
+
+    table = grid("kind", "what it does; where; its keys")
+    for kind in found:
+        table.add_row(kind.kind, Text(f"{kind.does}; {kind.where}; {kind.keys or 'no keys'}"))
+    stdout().print(table)
+    say("Each has a name, and a time (from, until) or a trigger (when). In brackets: may be left")
+    say("out. Units and ranges: twin schema.")
 
 
 def plugins(as_json: JsonFlag = False) -> None:

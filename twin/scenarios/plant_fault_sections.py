@@ -54,7 +54,7 @@ class InternalShort(CellFault):
 
 
 class Nail(CellFault):
-    """A nail through one cell or several in a line: each is shorted inside, its can open for good.
+    """A nail goes through one cell or several in a line: each is shorted, its can open for good.
 
     The short is that of `internal_short`. With the gas of modules the can is pierced as well: no
     pressure builds up in it. `through` counts cells from the one at `at`, `towards` those `behind`
@@ -217,7 +217,7 @@ class Oven(HeatFault):
 
 
 class Fire(HeatFault):
-    """Flames on one cell, or around those of a group, module, rack or the site, beside the air.
+    """Flames around one cell, or each of a group, module, rack or the site, beside the air.
 
     Gas of one temperature, to which each cell has `conductance`: its exposed area times convection
     and radiation together. A bare 21700 cell (46 cm2) all in flames of 800 to 1100 degC has 0.3 to
