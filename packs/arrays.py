@@ -94,7 +94,8 @@ class SiteArrays(NamedTuple):
     `bus` (N_BUS,) and `losses` (N_LOSSES,) are laid out by `packs.network`, `sums` and `rack_sums`
     by `packs.groups`; `limits` (4,) are those of `packs.network.operating_point`; `heat_J` (2,) to
     coolant and air; `total` and `low` (len(FLOWS),), `throughput` (2,), `worst` (3,) as
-    `packs.flows.book` keeps them; `near` uint32 (4 n_cell_slots,); `group_slot` int64 (n_groups,).
+    `packs.flows.book` keeps them; `near` uint32 (4 n_cell_slots,); `group_slot` int64 (n_groups,);
+    `charger_A` (n_group_slots,) that chargers from outside drive into groups.
     """
 
     bus: Floats
@@ -110,6 +111,7 @@ class SiteArrays(NamedTuple):
     worst: Floats
     near: NDArray[np.uint32]
     group_slot: Ints
+    charger_A: Floats
 
 
 class Arena(NamedTuple):
@@ -194,5 +196,5 @@ def open_site(arena):
     return SiteArrays(
         nth(f, at, 52), nth(f, at, 53), nth(f, at, 54), nth(f, at, 55), nth(f, at, 56),
         nth(f, at, 57), nth(f, at, 58), nth(f, at, 59), nth(f, at, 60), nth(f, at, 61),
-        nth(f, at, 62), arena.near, nth(i, int_at, 4),
+        nth(f, at, 62), arena.near, nth(i, int_at, 4), nth(f, at, 63),
     )  # fmt: skip

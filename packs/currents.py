@@ -97,7 +97,7 @@ def reduce_site(wire, cells, groups, ladder, racks, site):
             reduce_ladders(block, wire, cells, groups, ladder)
     for rack in range(len(racks.emf_V)):
         for block in range(_U(racks.first_block[rack]), _U(racks.first_block[rack + 1])):
-            close_groups(block, groups, site.rack_sums)
+            close_groups(block, groups, site.charger_A, site.rack_sums)
         reduce_one_rack(rack, racks, site.rack_sums)
 
 
@@ -137,7 +137,9 @@ def spread_site(bus_short_S, wire, cells, groups, ladder, racks, site):
     for rack in range(len(racks.emf_V)):
         spread_rack(rack, site.bus[0], racks, site.losses)
         for block in range(_U(racks.first_block[rack]), _U(racks.first_block[rack + 1])):
-            group_voltages(block, groups, racks.current_A[rack], racks.gap_V[rack], site.sums)
+            group_voltages(
+                block, groups, site.charger_A, racks.current_A[rack], racks.gap_V[rack], site.sums
+            )
     if wire.rails == NO_RAILS:
         for block in range(wire.n_blocks):
             spread_cells(block, wire, cells, groups, site.sums)

@@ -13,7 +13,8 @@ WIRING_FLOWS = (
     "short_J", "joint_J", "bleed_J", "busbar_J", "path_J", "external_J", "rail_J",
     "capacitor_J", "link_bleed_J",
 )  # fmt: skip
-"""What the wiring turns into heat: first the losses of `packs.network`, in their order."""
+"""What the wiring turns into heat: first the losses of `packs.network`, in their order. What
+chargers at groups give is below zero in `external_J`."""
 FLOWS = (
     *WIRING_FLOWS, "pcs_dc_J", "pcs_ac_J", "pcs_loss_J", "coolant_J", "air_J", "heater_J",
     "reaction_J", "ejected_J", "fuelled_J", "caught_J", "vented_J", "latent_J", "solids_J",

@@ -81,8 +81,9 @@ def reduce_cells(block, wire, cells, groups):
 
 
 @inlined
-def close_groups(block, groups, rack_sums):
-    """Give 32 groups with their shunts as sources in series, and add them to their rack.
+def close_groups(block, groups, charger_A, rack_sums):
+    """Give 32 groups with their shunts and chargers as sources in series, and add them to their
+    rack.
 
     `groups.emf_V` and `groups.r_ohm` are written, both zero where no cell is connected and nothing
     shunts; `rack_sums` float64 (N_RACK_SUMS * 32,) is added to.
@@ -93,7 +94,7 @@ def close_groups(block, groups, rack_sums):
         total = groups.cells_S[k] + groups.bleed_S[k] + groups.short_S[k]
         connected = total > 0.0
         r = 1.0 / total if connected else 0.0
-        emf = groups.cells_A[k] * r
+        emf = (groups.cells_A[k] + charger_A[k]) * r
         groups.emf_V[k] = emf
         groups.r_ohm[k] = r
         rack_sums[SUM_EMF + lane] += emf
@@ -102,11 +103,14 @@ def close_groups(block, groups, rack_sums):
 
 
 @inlined
-def group_voltages(block, groups, i_rack, gap_V, sums):
+def group_voltages(block, groups, charger_A, i_rack, gap_V, sums):
     """Write the voltages of 32 groups and the current that leaves their cells.
+
+    What a charger gives is a loss of the shunts below zero. It gives nothing to an open group.
 
     Parameters
     ----------
+    charger_A : float64 (n_group_slots,)
     i_rack, gap_V : float
         String current, and the voltage of a group in which no cell is connected.
     """
@@ -118,13 +122,14 @@ def group_voltages(block, groups, i_rack, gap_V, sums):
         v = emf - r * i if r > 0.0 else gap_V * groups.used[k]
         bled, shunted = groups.bleed_S[k] * v, groups.short_S[k] * v
         linked = groups.link_ohm[k] * i * i
-        out = i + (bled + shunted)
+        pushed = charger_A[k] if r > 0.0 else 0.0
+        out = i + (bled + shunted) - pushed
         groups.voltage_V[k] = v
         groups.out_A[k] = out
         groups.left_A[k] = out
         groups.link_W[k] = linked
         sums[BLED + lane] += bled * v
-        sums[SHUNTED + lane] += shunted * v
+        sums[SHUNTED + lane] += (shunted - pushed) * v
         sums[LINKED + lane] += linked
         size = abs(out)
         sums[THROUGH_W + lane] += size * abs(v)

@@ -142,6 +142,7 @@ def arrays(
     of_site = SiteArrays(
         bus=net.bus, near=near_of(topology, layers), group_slot=wiring.group_slot,
         total=flows.total, low=flows.low, throughput=flows.throughput, worst=flows.worst,
+        charger_A=over.group_charger_A,
         **vars(state.view("of_site")),
     )  # fmt: skip
     of_cells.kelvin_per_J[:] = kelvin_per_J

@@ -33,11 +33,12 @@ def declare_overlay(schema: Schema, topology: Topology, n_sensors: int) -> None:
     can, which opens it for good (`packs.module_gas`), ``rail_plus_extra_ohm`` and
     ``rail_minus_extra_ohm`` added to the segments of rails from the cell to the next one [ohm],
     which only groups with rails have (`packs.ladder`). By group slot: ``group_short_S`` external
-    short [S], ``link_extra_ohm`` added to the busbar to the next group [ohm]. By rack:
-    ``rack_short_S`` across the rack, between its fuse and its switches, ``leak_S`` (R, 2) from
-    minus and plus to ground, ``coolant_fraction`` of the nominal flow, ``contactor_stuck`` and
-    ``feedback`` (R, 3), ``fuse_open``. ``bus_short_S`` across the DC bus; ``charger_W`` with which
-    the PCS charges whatever it is told, 0 for none [W] (`packs.pcs.obey`).
+    short [S], ``group_charger_A`` that a charger of its own drives into it [A], ``link_extra_ohm``
+    added to the busbar to the next group [ohm]. By rack: ``rack_short_S`` across the rack, between
+    its fuse and its switches, ``leak_S`` (R, 2) from minus and plus to ground, ``coolant_fraction``
+    of the nominal flow, ``contactor_stuck`` and ``feedback`` (R, 3), ``fuse_open``. ``bus_short_S``
+    across the DC bus; ``charger_W`` with which the PCS charges whatever it is told, 0 for none [W]
+    (`packs.pcs.obey`).
     Of the sensors see `declare_sensor_overlay`.
     """
     add = schema.add
@@ -53,6 +54,7 @@ def declare_overlay(schema: Schema, topology: Topology, n_sensors: int) -> None:
     add("overlay", "rail_plus_extra_ohm", (topology.n_cell_slots,), unit="ohm")
     add("overlay", "rail_minus_extra_ohm", (topology.n_cell_slots,), unit="ohm")
     add("overlay", "group_short_S", (topology.n_group_slots,), unit="S")
+    add("overlay", "group_charger_A", (topology.n_group_slots,), unit="A")
     add("overlay", "link_extra_ohm", (topology.n_group_slots,), unit="ohm")
     add("overlay", "rack_short_S", (racks,), unit="S")
     add("overlay", "leak_S", (racks, 2), unit="S")

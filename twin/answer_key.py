@@ -47,6 +47,8 @@ def answer_key(scenario: Scenario) -> list[FaultRow]:
         at = _place_of(fault, scenario)
         place = {level: getattr(at, level, None) for level in LEVELS}
         attribute, unit = SIZES.get(fault.kind, ("", ""))
+        if getattr(fault, attribute, math.nan) is None:  # the other way to overcharge
+            attribute, unit = "current", "A"
         if attribute and not unit:
             unit = SENSOR_KINDS[getattr(fault, "channel", "")].rpartition("_")[2]
         rows.append(
@@ -88,7 +90,7 @@ def _target(fault: Any, scenario: Scenario) -> str:
     if fault.kind == "nail":
         return nail_in_words(fault, scenario)
     if fault.kind == "overcharge":
-        return "PCS charges, whatever is commanded"
+        return "PCS, whatever is commanded" if fault.current is None else "a charger of its own"
     if fault.kind == "fire":
         return f"{fault.conductance:g} W/K to each cell"
     if fault.kind == "contactor_stuck":

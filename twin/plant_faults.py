@@ -114,13 +114,13 @@ def _cells_at(fault: Heater | Oven | Fire, site: Site, topology: Topology) -> An
 def plant_writer(fault: Any, site: Site, wiring: WiringSpec, topology: Topology) -> Write | None:
     """Return what a fault of the plant writes on the overlay, None for any other.
 
-    Shunts add up where several faults meet; a joint, rail, busbar, switch or fire takes the last
-    one.
+    Shunts and chargers add up where several faults meet; a joint, rail, busbar, switch or fire
+    takes the last one.
     """
     if isinstance(fault, Nail):
         return _nail(fault, site, topology)
     if isinstance(fault, Overcharge):
-        return _set("charger_W", 0, fault.power)
+        return _overcharge(fault, site, topology)
     if isinstance(fault, InternalShort | JointResistance | OpenCell | RailResistance):
         cell = int(topology.cell_slot[fault.at.cell_index(site)])
         return _on_cell(fault, cell, wiring)
@@ -157,6 +157,13 @@ def _nail(fault: Nail, site: Site, topology: Topology) -> Write:
         overlay.cell_pierced[pierced] = 1.0
 
     return write
+
+
+def _overcharge(fault: Overcharge, site: Site, topology: Topology) -> Write:
+    if fault.current is None:
+        return _set("charger_W", 0, fault.power or 0.0)
+    group = int(topology.group_slot[fault.at.group_index(site)])
+    return _add("group_charger_A", group, fault.current)
 
 
 def _external_short(fault: ExternalShort, site: Site, topology: Topology) -> Write:

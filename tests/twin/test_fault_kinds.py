@@ -33,7 +33,8 @@ def test_every_kind_that_the_schema_takes_is_told_with_its_place_and_keys() -> N
         "good",
         keys="resistance, [through], [towards]",
     )
-    assert (found["overcharge"].where, found["overcharge"].keys) == ("PCS", "power")
+    assert found["overcharge"].where == "site, group"
+    assert found["overcharge"].keys == "[power], [current]"
     assert found["sensors_swapped"].keys == "channel, with"
 
 

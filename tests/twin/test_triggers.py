@@ -17,6 +17,8 @@ CELL = "at: {rack: 1, module: 1, group: 2, cell: 1}"
 NAIL = f"kind: nail, {CELL}, resistance: 0.5 ohm"
 CHARGER = "kind: overcharge, power: 60 W"
 FIRE = "kind: fire, at: {rack: 1, module: 1}, temperature: 800 degC, conductance: 0.3 W/K"
+GROUP = "at: {rack: 1, module: 1, group: 3}"
+ITS_OWN = f"kind: overcharge, {GROUP}, current: 5 A"
 EACH = {"nail": NAIL, "overcharge": CHARGER, "fire": FIRE}
 REST = "environment.demand={kind: constant, power: 0 W}"
 
@@ -47,7 +49,17 @@ def fault(text: str, when: str = "from: 5 s") -> str:
             "faults.0.power",
             "400 W is more than the PCS can take: expected at most 300 W (pcs.rated_power)",
         ),
-        (fault(CHARGER + ", at: {rack: 1}"), "faults.0.at", "unknown key 'at'"),
+        (fault(CHARGER + ", at: {rack: 1}"), "faults.0", "or 'current' with 'at' a group"),
+        (fault(CHARGER + ", current: 1 A"), "faults.0", "expected 'power' alone"),
+        (fault("kind: overcharge"), "faults.0", "expected 'power' alone"),
+        (fault(ITS_OWN + ", power: 1 W"), "faults.0", "or 'current' with 'at' a group"),
+        (fault(ITS_OWN.replace("5 A", "-5 A")), "faults.0.current", "more than 0 A"),
+        (
+            fault(ITS_OWN.replace("module: 1", "module: 1, cell: 1")),
+            "faults.0.at.cell",
+            "means nothing here",
+        ),
+        (fault(ITS_OWN.replace("group: 3", "group: 9")), "faults.0.at.group", "9 does not exist"),
         (fault(FIRE.replace("800", "60")), "faults.0.temperature", "100 degC to 1400 degC"),
         (fault(FIRE.replace("0.3", "0")), "faults.0.conductance", "more than 0 W/K"),
         (fault(FIRE.replace("0.3 W/K", "0.3")), "faults.0.conductance", "without a unit"),
@@ -150,6 +162,25 @@ def test_open_contactors_are_the_remedy(tmp_path: Path) -> None:
     assert engine.ledger.as_dict()["residual"] < 1e-12
 
 
+def test_a_charger_of_its_own_overcharges_one_group_which_no_contactor_ends(tmp_path: Path) -> None:
+    """Two cells of 5 Ah take 5 A for 10 min more than the others: 8.3 % of their charge."""
+    overrides = ["duration=12 min", "cell.initial_soc=0.95", "cell.spread.initial_soc=0"]
+    lasting = fault(ITS_OWN, "from: 60 s, until: 11 min")
+    engine = build(template(tmp_path, *overrides, REST, lasting))
+    engine.run()
+    soc = engine.cell_soc()
+    others = np.delete(soc, [4, 5])
+    assert soc[4:6].min() > 1.02 and others.max() < 0.96
+    capacity_As = 2.0 * engine.plant.model.params.capacity_As
+    assert soc[4:6].mean() - others.mean() == pytest.approx(5.0 * 600.0 / capacity_As, rel=0.02)
+    said = [e for e in engine.events if e.source == "bms" and "group 3" in e.component]
+    assert any("voltage" in e.code for e in said), [e.code for e in engine.events]
+    assert not engine.plant.switch_view.position.any()  # they opened, and it went on
+    terms = engine.ledger.as_dict()
+    assert terms["residual"] < 1e-12 and terms["charge_residual"] < 1e-12
+    assert terms["external_J"] == pytest.approx(-600.0 * 5.0 * 4.3, rel=0.03)
+
+
 def test_a_fire_warms_its_module_grows_and_goes_out(tmp_path: Path) -> None:
     when = "from: 5 s, until: 20 s, ramp: 10 s"
     engine = build(template(tmp_path, "site.modules_per_rack=2", REST, fault(FIRE, when)))
@@ -174,6 +205,7 @@ def test_a_fire_warms_its_module_grows_and_goes_out(tmp_path: Path) -> None:
 WARM = "when: {channel: truth/cell_temperature_K, at: {rack: 1, module: 1, group: 1, cell: 1}, "
 WARM += "above: 20 degC, for: 3 s}"
 ACTS = {"nail": "cell_short_S", "overcharge": "charger_W", "fire": "fire_W_per_K"}
+EACH_WAY = {**EACH, "charger": ITS_OWN}
 
 
 @pytest.mark.parametrize("kind", EACH)
@@ -188,9 +220,9 @@ def test_each_comes_after_its_delay_and_on_its_trigger(tmp_path: Path, kind, whe
     assert [(e.code, e.time_s) for e in engine.events if e.source == "fault"] == [(kind, start_s)]
 
 
-@pytest.mark.parametrize("kind", EACH)
+@pytest.mark.parametrize("kind", EACH_WAY)
 def test_staged_steps_are_the_compiled_ones_and_the_ledger_closes(tmp_path: Path, kind) -> None:
-    overrides = (fault(EACH[kind]), "cell.runaway={set: nmc_21700_arc}")
+    overrides = (fault(EACH_WAY[kind]), "cell.runaway={set: nmc_21700_arc}")
     fast, slow = (build(template(tmp_path, *overrides)) for _ in range(2))
     slow.plant.compiled = None
     fast.run(), slow.run()
@@ -240,15 +272,16 @@ def test_the_answer_key_says_where_how_much_and_what(tmp_path: Path) -> None:
     faults = (
         f"{{name: a, from: 1 s, {NAIL}}}, {{name: b, from: 1 s, {NAIL}, through: 3}}, "
         f"{{name: c, from: 1 s, {NAIL}, through: 2}}, {{name: d, from: 1 s, {CHARGER}}}, "
-        f"{{name: e, from: 1 s, {FIRE}}}"
+        f"{{name: e, from: 1 s, {FIRE}}}, {{name: f, from: 1 s, {ITS_OWN}}}"
     )
     rows = answer_key(template(tmp_path, f"faults=[{faults}]"))
     assert [(row.component, row.target, size_in_words(row)) for row in rows] == [
         ("rack 1, module 1, group 2, cell 1", "", "0.5 ohm"),
         ("rack 1, module 1", "through 3 cells: group 2 cells 1, 2, group 3 cell 1", "0.5 ohm"),
         ("rack 1, module 1, group 2", "through 2 cells: group 2 cells 1, 2", "0.5 ohm"),
-        ("site", "PCS charges, whatever is commanded", "60 W"),
+        ("site", "PCS, whatever is commanded", "60 W"),
         ("rack 1, module 1", "0.3 W/K to each cell", "800 degC"),
+        ("rack 1, module 1, group 3", "a charger of its own", "5 A"),
     ]
     assert (rows[0].cell, rows[1].group, rows[2].group, rows[2].cell) == (0, -1, 1, -1)
 

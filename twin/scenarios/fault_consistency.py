@@ -106,7 +106,9 @@ def _nails(parts: Parts) -> Iterator[Inconsistency]:
 def _chargers(parts: Parts) -> Iterator[Inconsistency]:
     (pcs,) = parts.get("pcs")
     for index, fault in faults_of(parts):
-        if isinstance(fault, Overcharge) and pcs is not None and fault.power > pcs.rated_power:
+        if not isinstance(fault, Overcharge) or pcs is None or fault.power is None:
+            continue
+        if fault.power > pcs.rated_power:
             text = f"{fault.power:g} W is more than the PCS can take: expected at most "
             yield ("faults", index, "power"), f"{text}{pcs.rated_power:g} W (pcs.rated_power)"
 

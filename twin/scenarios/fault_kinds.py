@@ -24,7 +24,7 @@ class FaultKind:
     ----------
     kind : str
     where : str
-        What `at` may name, from coarse to fine, as ``rack, group``; ``PCS`` where there is no `at`.
+        What `at` may name, from coarse to fine, as ``site, group``; without `at` it is the site.
     does : str
         One sentence.
     keys : str
@@ -53,8 +53,6 @@ def fault_kinds() -> list[FaultKind]:
 
 def _where(section: Any) -> str:
     """Return the levels at which a section finds its place complete."""
-    if "at" not in section.model_fields:
-        return "PCS"
     if "channel" in section.model_fields:
         return "the channel's sensor"
     found = []

@@ -124,15 +124,36 @@ class ExternalShort(FaultSection):
 
 
 class Overcharge(FaultSection):
-    """The PCS is stuck: it charges with `power` (AC side), whatever EMS and BMS command.
+    """The PCS charges with `power` (AC side) whatever it is told, or a charger drives `current`
+    into one group.
 
-    Limits of the BMS do nothing; only open contactors part the pack from it. Where it lifts the bus
-    15 % above all groups full, the PCS trips by itself. Cells have no reactions of overcharge of
-    their own: no plated lithium, no heat of oxidation.
+    Without a place it is the PCS that is stuck: limits of the BMS do nothing, only open contactors
+    part the pack from it, and where it lifts the bus 15 % above all groups full it trips by itself.
+    The charger at a group is the laboratory's: clamped to its terminals, which nothing of the pack
+    parts from it, and without a limit of voltage. Cells have no reactions of overcharge of their
+    own: no plated lithium, no heat of oxidation.
     """
 
     kind: Literal["overcharge"]
-    power: units.Watts
+    at: Place = Place()
+    power: units.Watts | None = None
+    current: units.Amperes | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Overcharge:
+        of_pcs = self.at == Place()
+        given = self.power if of_pcs else self.current
+        other = self.current if of_pcs else self.power
+        if given is not None and other is None:
+            return self
+        text = (
+            "expected 'power' alone (the PCS is stuck), or 'current' with 'at' a group (a charger)"
+        )
+        raise PydanticCustomError("charger", "{text}", {"text": text})
+
+    def levels(self) -> tuple[str, ...]:
+        """Return the keys that `at` needs: those of a group, or none."""
+        return () if self.at == Place() else GROUP_LEVELS
 
 
 class RackFault(FaultSection):
