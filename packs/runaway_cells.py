@@ -221,6 +221,8 @@ class RunawayCells:
                 self._run_away(slot, end)
             if found & ERUPTED:
                 self._erupt(slot, stored_J[slot])
+            if found & (COLLAPSED | ERUPTED):
+                self._tear(slot)
             if found & SPENT:
                 self._burn_out(slot)
             if found & VENTED:
@@ -285,7 +287,13 @@ class RunawayCells:
             size_J = stored_of(view.extents, view.energy_J, node * k, k)[1]
             view.fuel_J[node] = max(size_J, SPENT_K)
         view.n_ran[0] += 1
-        view.own_S[slot] = SHORT_S / (EVENT_S * self._spec.short_ohm)
+
+    def _tear(self, slot: int) -> None:
+        """Let a cell that has erupted, with its separator gone, short itself all over."""
+        is_torn = int(self.view.phase[slot]) & (COLLAPSED | ERUPTED) == COLLAPSED | ERUPTED
+        if self._spec is None or not is_torn:
+            return
+        self.view.own_S[slot] = SHORT_S / (EVENT_S * self._spec.short_ohm)
         scale = getattr(self._plant.model, "scale_resistance", None)
         if scale is not None:  # a plug-in's cells may not know how
             scale(self._plant.cells.lanes, slot, TORN)
