@@ -35,11 +35,18 @@ help:  ## this list
 
 install: $(INSTALLED)  ## the virtual environment in .venv (the others call it themselves)
 
-demo: $(INSTALLED)  ## an electric car, a cell that shorts, a BMS that answers: demo.h5 and demo.html
-	@echo "An electric car drives the US06 schedule; from minute 8 one of its cells has an internal short."
-	$(BIN)/twin run ev_us06_short -o demo.h5 --force
-	$(BIN)/twin report demo.h5 -o demo.html
-	@echo "Open demo.html in a browser; demo.h5 holds the whole run."
+LOST := --set bms.use=unprotected --set "thermal.coolant.flow=0 kg/s"
+SHEET := {between: cells, material: aerogel, thickness: 1 mm, area: 10 cm^2, contact_conductance: 500 W/m^2/K}
+
+demo: $(INSTALLED)  ## a cell that shorts, and three futures from the first alarm on: demo.html
+	@echo "A module of 96 cells drives; from minute 2 one of them has an internal short. As built:"
+	$(BIN)/twin run runaway_whatif -o demo.h5 --force --quiet
+	@echo "From the first alarm on: the coolant is lost, and nobody minds the alarm."
+	$(BIN)/twin fork demo.h5 --at alarm $(LOST) -o demo-ignored.h5 --force --quiet
+	@echo "The same, with 1 mm of aerogel around each cell."
+	$(BIN)/twin fork demo.h5 --at alarm $(LOST) --set "module.barrier=$(SHEET)" -o demo-barrier.h5 --force --quiet
+	$(BIN)/twin report demo.h5 demo-ignored.h5 demo-barrier.h5 -o demo.html --force
+	@echo "Open demo.html in a browser; demo.h5 and its forks hold the whole runs: twin report demo.h5"
 
 test: $(INSTALLED)  ## the tests, without the slow ones
 	$(VENV_PYTHON) -m pytest -n 2
@@ -64,7 +71,7 @@ bench-peers: $(INSTALLED) $(PEERS_INSTALLED)  ## the same hour in PyBaMM, theven
 	@$(VENV_PYTHON) -m validation.peers --peers $(PEERS_PYTHON) -o bench-peers.json
 
 clean:  ## remove what make, the demo and the tests have made (the environment stays)
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis demo.h5 demo.html bench.json bench-peers.json
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis demo*.h5 demo.html bench.json bench-peers.json
 	find cell_models packs controllers twin validation tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt

@@ -128,6 +128,10 @@ def _runaway(engine: Engine, cell: Any) -> list[RecordedChannel]:
             dtype="f8",
         ),
         _channel(
+            "truth/cell_short_S", engine.plant.cell_arrays.short_S, "cell", "S",
+            "conductance of the short inside it, from terminal to terminal", cell,
+        ),
+        _channel(
             "truth/cell_reaction_J", view.reaction_J, "cell", "J",
             "heat released by its reactions so far", cell,
         ),

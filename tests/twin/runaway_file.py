@@ -17,6 +17,7 @@ N = 8
 ROW_S, ROWS = 5.0, 61
 TRIGGERED_S = {0: 100.0, 1: 120.0, 2: 140.0}
 PEAK_K = {0: 1100.0, 1: 900.0, 2: 880.0, 3: 440.0}
+SHORT_OHM = 2e-3
 HOT_K = 298.15
 MODULE = np.repeat([0, 1], 4)
 GROUP = np.tile(np.repeat([0, 1], 2), 2)
@@ -61,7 +62,7 @@ def axes(gas: bool) -> dict[str, Axis]:
 def specs(runaway: bool, gas: bool) -> list[ChannelSpec]:
     """Return the channels of the file."""
     cell = [("cell_temperature_K", "K"), ("cell_current_A", "A"), ("cell_voltage_V", "V"),
-            ("cell_heat_W", "W")]  # fmt: skip
+            ("cell_heat_W", "W"), ("cell_short_S", "S")]  # fmt: skip
     found = [ChannelSpec(group="truth", name=n, axis="cell", unit=u) for n, u in cell]
     found.append(ChannelSpec(group="truth", name="group_voltage_V", axis="group", unit="V"))
     found += [ChannelSpec(group="ledger", name=n, unit="J", dtype="f8") for n in LEDGER]
@@ -114,6 +115,7 @@ def state_at(t: float, only_first: bool) -> dict[str, Any]:
         "cell_temperature_K": T, "cell_runaway": phase, "cell_runaway_s": since,
         "cell_reaction_J": released, "cell_ejected_J": 0.7 * released,
         "cell_ejected_kg": 1e-6 * released, "cell_current_A": current, "cell_voltage_V": voltage,
+        "cell_short_S": np.where(phase >= 3, 1.0 / SHORT_OHM, 0.0),
         "group_voltage_V": voltage[::2], "cell_heat_W": np.full(N, 2.0),
         "cell_vented": (phase >= 3) * 1.0, "cell_caught_J": np.full(N, 3.0 * max(t - 100.0, 0.0)),
         "module_pressure_Pa": np.array([101325.0 + 500.0 * (t == 150.0), 101325.0]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.twin.runaway_file import LEDGER, TRIGGERED_S, write_run
+from tests.twin.runaway_file import LEDGER, SHORT_OHM, TRIGGERED_S, write_run
 from twin.results import what_if
 from twin.whatif.gas import LITRES_PER_MOL
 from twin.whatif.tree import WhatIf
@@ -85,7 +85,7 @@ def test_heat_comes_from_the_ledger_and_adds_up(spread: WhatIf) -> None:
 def test_neighbours_feed_what_the_short_takes_and_the_cell_does_not_give(spread: WhatIf) -> None:
     first = spread.feeds[0]
     assert (first.cell, first.from_s) == (0, 95.0)
-    assert first.peak_A == pytest.approx(2.0 / 2.058554e-3 - 100.0, rel=1e-4)
+    assert first.peak_A == pytest.approx(2.0 / SHORT_OHM - 100.0, rel=1e-6)
     assert first.charge_As == pytest.approx(3 * 5.0 * first.peak_A)
     assert first.energy_J == pytest.approx(2.0 * first.charge_As)
 

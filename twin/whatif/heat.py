@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from twin.whatif.source import COLLAPSED, HEAT, Source
 from twin.whatif.tree import Arrival, CellOutcome, Feed, HeatSplit, Margin, Seed
 
 CURRENT, VOLTAGE = "truth/cell_current_A", "truth/cell_voltage_V"
+SHORT = "truth/cell_short_S"
 ROUNDING = 1e-5
 """Of single precision, in which currents and voltages are recorded."""
 NEEDED = ("heat_J", "reaction_J", "ejected_J", "stored_thermal_J", "coolant_J", "air_J")
@@ -98,12 +97,12 @@ def arrival_of(
 def feeds_of(source: Source, cells: tuple[CellOutcome, ...]) -> tuple[Feed, ...]:
     """Return what flowed into every cell whose separator collapsed, in order of the collapse.
 
-    Its short takes v / R, which the cell gives in part; the rest comes through its terminals. Empty
-    where no cell has another in parallel, or the short's resistance cannot be read.
+    Its short takes v / R, which the cell gives in part; the rest comes through its terminals, what
+    a short before the collapse took included. Empty where no cell has another in parallel.
     """
-    if not source.has(CURRENT, VOLTAGE) or source.group_of_cell is None:
+    if not source.has(CURRENT, VOLTAGE, SHORT) or source.group_of_cell is None:
         return ()
-    if source.reactions is None or int(np.bincount(source.group_of_cell).max()) < 2:
+    if int(np.bincount(source.group_of_cell).max()) < 2:
         return ()
     failed = np.flatnonzero((source.phase & COLLAPSED > 0).any(axis=0))
     if not failed.size:
@@ -131,18 +130,17 @@ def inflow(source: Source, cells: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     source : Source
-        With currents, voltages and `reactions`.
+        With currents, voltages and shorts.
     cells : int (n,)
 
     Returns
     -------
     float64 (rows, n)
-        0 before the collapse; negative while a cell feeds others.
+        0 while nothing is short; negative while a cell feeds others.
     """
-    short_ohm = math.inf if source.reactions is None else source.reactions.short_ohm
-    shorted = source.phase[:, cells] & COLLAPSED > 0
-    taken_A = _columns(source, VOLTAGE, cells) / short_ohm
-    into_A = np.where(shorted, taken_A - _columns(source, CURRENT, cells), 0.0)
+    short_S = _columns(source, SHORT, cells)
+    taken_A = _columns(source, VOLTAGE, cells) * short_S
+    into_A = np.where(short_S > 0.0, taken_A - _columns(source, CURRENT, cells), 0.0)
     return np.where(np.abs(into_A) > ROUNDING * np.abs(taken_A), into_A, 0.0)
 
 

@@ -138,7 +138,7 @@ class Source:
                 return events, f"events before this fork are in {name}, which is not here"
             with parent:
                 until_s = float(attributes["fork_s"])
-                events = [e for e in parent.events if e.time_s < until_s] + events
+                events = [e for e in parent.events if e.time_s <= until_s] + events
                 attributes, beside = parent.attributes, Path(parent.path).parent
         return events, ""
 
