@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from twin.results import what_if
 from twin.runfiles.results import Run, open_run
 from twin.scenarios.load import load_scenario
 from twin.session import DONE, run, start_run
@@ -48,7 +49,8 @@ class Trial:
         Whether the outcome came.
     margin : float or None
         How far the closest one stayed from it, in the unit of the channel; negative beyond the
-        limit, None for events.
+        limit, None for events. Of a propagation: of the closest survivor from the collapse of its
+        separator [K]; None where no cell survived.
     said : str
         What was found, in words.
     """
@@ -160,7 +162,7 @@ def judge(run_file: Run, outcome: str) -> tuple[bool, float | None, str]:
 
 
 def _propagation(run_file: Run) -> tuple[bool, float | None, str]:
-    """Tell whether a cell ran away in which no fault was."""
+    """Tell whether a cell ran away in which no fault was, and by how much the closest did not."""
     cells = {e.component for e in run_file.events if e.code == RUNAWAY and e.transition != "went"}
     started = {
         f"rack {f.rack + 1}, module {f.module + 1}, group {f.group + 1}, cell {f.cell + 1}"
@@ -170,7 +172,8 @@ def _propagation(run_file: Run) -> tuple[bool, float | None, str]:
     others = cells - started
     count = len(cells)
     said = f"{count} cell{'' if count == 1 else 's'} ran away, {len(others)} without a fault"
-    return bool(others), None, said
+    closest = what_if(run_file).margin
+    return bool(others), None if closest is None else closest.margin_K, said
 
 
 def bisect(study: Study, folder: Path, most: int, until: int | None = None) -> Iterator[Trial]:

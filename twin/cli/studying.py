@@ -115,7 +115,8 @@ def _tell(study: Study, trials: list[Trial], as_json: bool) -> None:
 
 
 def _show(study: Study, trials: list[Trial]) -> None:
-    table = grid(study.key, study.outcome, "margin", "found")
+    margin = "margin [K]" if study.outcome == "propagation" else "margin"
+    table = grid(study.key, study.outcome, margin, "found")
     for trial in sorted(trials, key=lambda t: t.value):
         margin = "" if trial.margin is None else f"{trial.margin:.4g}"
         table.add_row(trial.setting, "comes" if trial.happened else "does not", margin, trial.said)

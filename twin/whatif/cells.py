@@ -10,7 +10,7 @@ import numpy as np
 from twin.answer_key import size_in_words
 from twin.pages.verdicts import fault_place, index_of
 from twin.runfiles.layout import FaultRow, counted
-from twin.whatif.source import COLLAPSED, ERUPTED, HEAT, SPENT, Floats, Source
+from twin.whatif.source import COLLAPSED, ERUPTED, SPENT, Floats, Source
 from twin.whatif.tree import CellOutcome, Front, Lost, Margin, Peak, Seed
 
 RISING_K, RISING_S = 0.5, 60.0
@@ -67,7 +67,7 @@ def _peaks(source: Source) -> tuple[Floats, np.ndarray]:
     """Return the highest temperature of every cell and its row, (n_cells,) each."""
     n = source.run.axes["cell"].size
     peak, row = np.full(n, -np.inf), np.zeros(n, dtype=np.int64)
-    for start, values in source.run.blocks(HEAT):
+    for start, values in source.run.blocks(source.hottest):
         at = np.argmax(np.nan_to_num(values, nan=-np.inf), axis=0)
         highest = values[at, np.arange(n)].astype(np.float64)
         higher = highest > peak
@@ -178,7 +178,7 @@ def _is_rising(source: Source, cell: CellOutcome) -> bool:
     if cell.peak_s < end_s:
         return False
     before = int(np.searchsorted(source.time_s, end_s - RISING_S))
-    was_K = float(source.run.channel(HEAT, before, before + 1)[0, cell.cell])
+    was_K = float(source.run.channel(source.hottest, before, before + 1)[0, cell.cell])
     return cell.peak_K - was_K > RISING_K
 
 

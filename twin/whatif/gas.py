@@ -6,7 +6,7 @@ import numpy as np
 
 from cell_models.gases import Species
 from twin.whatif.cells import peak_of
-from twin.whatif.source import HEAT, Source
+from twin.whatif.source import Source
 from twin.whatif.tree import Gas, Peaks
 
 LITRES_PER_MOL = 8.314462618 * 298.15 / 101_325.0 * 1e3
@@ -62,7 +62,7 @@ def peaks_of(source: Source) -> Peaks:
     """Return the highest values that the file records."""
     relief = (e.time_s for e in source.run.events if e.code == "module_relief")
     return Peaks(
-        cell=peak_of(source, HEAT),
+        cell=peak_of(source, source.hottest),
         housing=peak_of(source, "truth/housing_K"),
         gas=peak_of(source, "truth/module_gas_K"),
         pressure=peak_of(source, "truth/module_pressure_Pa"),

@@ -25,6 +25,8 @@ Ints = NDArray[np.int64]
 
 PHASE, TRIGGER = "truth/cell_runaway", "truth/cell_runaway_s"
 HEAT = "truth/cell_temperature_K"
+HOTTEST = "truth/cell_hottest_K"
+"""Of the layers of a cell; where it has none there is only its temperature."""
 COLLAPSED, RAN, ERUPTED, SPENT = 2, 4, 8, 16
 """Bits of `PHASE`."""
 OPENED = ("cell_fuse_blown", "cid_opened_overcharge", "cid_opened_temperature", "cid_opened")
@@ -165,6 +167,11 @@ class Source:
             return load_ecm_params(self._home / name if name.endswith(".json") else name)
         except (ValueError, OSError):
             return None
+
+    @property
+    def hottest(self) -> str:
+        """Channel of the hottest place in each cell."""
+        return HOTTEST if self.has(HOTTEST) else HEAT
 
     @property
     def _home(self) -> Path:
