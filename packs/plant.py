@@ -186,7 +186,7 @@ class Plant:
         The first step is of one tick: it shows what flows now, so that the next ones can end where
         a fuse melts.
         """
-        self.control.alert_until[0] = tick + ALERT_TICKS
+        self.control.alert_until[0] = max(self.control.alert_until[0], tick + ALERT_TICKS)
         self.control.refresh_at[0] = tick
         self.control.probe[0] = 1
 

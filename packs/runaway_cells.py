@@ -49,6 +49,8 @@ LEAST_SHARE = 0.01
 TORN = 0.05
 """Of its resistance, what an erupting cell has left: torn electrodes touch all over, hundreds of
 kelvin beyond their tables. With `EVENT_S` it gives off its charge while matter leaves; assumed."""
+EMPTY_TICKS = 20_000
+"""How long the short step holds for the charge of a torn cell, which is gone by then [ms]."""
 SHORT_S, EVENT_S = 10.0, 3.5
 """In so long the short of a collapsed separator alone would empty its cell (Feng 2015, as in
 ``nmc_prismatic``), and that of an erupting one: how long the event of a 21700 takes (databank)."""
@@ -209,7 +211,7 @@ class RunawayCells:
         """Take note of what has happened to cells in the last step."""
         news = self._beside.news
         soc, stored_J = self._observe()
-        changed = False
+        changed = torn = False
         for slot in np.flatnonzero(news).tolist():
             found, news[slot] = int(news[slot]), 0
             self.view.phase[slot] |= found & ~FAILED
@@ -222,7 +224,7 @@ class RunawayCells:
             if found & ERUPTED:
                 self._erupt(slot, stored_J[slot])
             if found & (COLLAPSED | ERUPTED):
-                self._tear(slot)
+                torn |= self._tear(slot)
             if found & SPENT:
                 self._burn_out(slot)
             if found & VENTED:
@@ -233,6 +235,8 @@ class RunawayCells:
             changed |= bool(found & (COLLAPSED | ERUPTED | SPENT))
         if changed:
             self._plant.alert(end)
+        if torn:
+            self._plant.control.alert_until[0] = end + EMPTY_TICKS
         self.gas.tell()
 
     def _observe(self) -> tuple[np.ndarray, np.ndarray]:
@@ -288,15 +292,16 @@ class RunawayCells:
             view.fuel_J[node] = max(size_J, SPENT_K)
         view.n_ran[0] += 1
 
-    def _tear(self, slot: int) -> None:
+    def _tear(self, slot: int) -> bool:
         """Let a cell that has erupted, with its separator gone, short itself all over."""
         is_torn = int(self.view.phase[slot]) & (COLLAPSED | ERUPTED) == COLLAPSED | ERUPTED
         if self._spec is None or not is_torn:
-            return
+            return False
         self.view.own_S[slot] = SHORT_S / (EVENT_S * self._spec.short_ohm)
         scale = getattr(self._plant.model, "scale_resistance", None)
         if scale is not None:  # a plug-in's cells may not know how
             scale(self._plant.cells.lanes, slot, TORN)
+        return True
 
     def _burn_out(self, slot: int) -> None:
         """Open a spent cell; its short goes on inside it."""
