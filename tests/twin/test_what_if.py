@@ -11,7 +11,8 @@ import pytest
 from tests.twin.runaway_file import LEDGER, SHORT_OHM, TRIGGERED_S, write_run
 from twin.results import what_if
 from twin.whatif.gas import LITRES_PER_MOL
-from twin.whatif.tree import WhatIf
+from twin.whatif.tree import Feed, WhatIf
+from twin.whatif.words import _why
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,16 @@ def test_the_answers_follow_from_the_numbers(spread: WhatIf, held: WhatIf) -> No
     assert "13.1 K below" in spread.answer.why
     assert held.answer.spread.startswith("It did not spread")
     assert "no second one did" in held.answer.after_alarm
+
+
+def test_what_neighbours_fed_is_told_with_what_went_before_the_collapse(spread: WhatIf) -> None:
+    own = Feed(
+        cell=spread.seed.cells[0] if spread.seed else 0, name="cell", from_s=1.0, peak_A=709.0,
+        charge_As=7560.0, energy_J=27.1e3, opened_s=None,
+    )  # fmt: skip
+    assert spread.seed is not None
+    why = _why(spread.seed, spread.lost, None, None, (own,))
+    assert "27.1 kJ in all, shorts before the collapse of its separator included" in why
 
 
 def test_a_file_without_reacting_cells_says_so_in_one_sentence(tmp_path: Path) -> None:

@@ -128,8 +128,8 @@ def _why(
     if own is not None:
         cut = "" if own.opened_s is None else f", until it was cut off at {clock(own.opened_s)}"
         said.append(
-            f"Cells in parallel fed the first cell with {own.energy_J / 1e3:.3g} kJ, at up to "
-            f"{own.peak_A:.3g} A{cut}."
+            f"Cells in parallel fed the first cell with {own.energy_J / 1e3:.3g} kJ in all, shorts "
+            f"before the collapse of its separator included, at up to {own.peak_A:.3g} A{cut}."
         )
     elif any(f.cell in seed.cells and f.opened_s is not None for f in feeds):
         said.append("The first cell was cut off before a recorded row saw a current into it.")
