@@ -15,10 +15,17 @@ TOPICS = {
     "cell": ("validation.cell_fidelity", "the circuit against PyBaMM's DFN, in mV (10 to 20 min)"),
     "estimators": ("validation.estimators", "the BMS's SOC filter over ten packs (5 min)"),
     "runaway": ("validation.runaway.claims", "thermal runaway of cells and short chains (30 s)"),
+    "databank": (
+        "validation.runaway.databank",
+        "a cell of a pack that runs away, against measured ones (30 s)",
+    ),
 }
 CASES = {"runaway": "validation.runaway.cases"}
 """Topics whose benchmarks can be asked for other conditions."""
-FIGURES = {"runaway": "validation.runaway.figure"}
+FIGURES = {
+    "runaway": "validation.runaway.figure",
+    "databank": "validation.runaway.databank_figure",
+}
 """Topics that draw what they claim."""
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cell_models.runaway_params import parameter_names
-from validation.runaway import cells, chains, solutions
+from validation.runaway import cells, chains, event, solutions
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,14 @@ CASES: dict[str, Case] = {
             "capacity_Ah": Number(3.0, 0.01, 1e3),
             "voltage_V": Number(3.7, 0.1, 5.0),
             "ambient_degC": Number(25.0, -60.0, 150.0),
+        },
+    ),
+    "event": Case(
+        "one cell of a pack, its circuit at work, is heated until it runs away", event.event,
+        {
+            "set_name": Choice("nmc_21700_arc", event.fitting_sets()),
+            "soc": Number(1.0, 0.0, 1.0),
+            "heater_W": Number(80.0, 40.0, 2e3),
         },
     ),
     "chain": Case(

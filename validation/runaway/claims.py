@@ -42,8 +42,19 @@ def _off(name: str, value: float, exact: float, limit: float, source: str, unit:
     return at_most(name, error, unit, limit, source, f"{value:.6g} here, {exact:.6g} there")
 
 
-def _outside(name: str, value: float, band: tuple[float, float], unit: str, source: str) -> Claim:
-    """Claim that a figure lies in a band: by how much it does not."""
+def outside(name: str, value: float, band: tuple[float, float], unit: str, source: str) -> Claim:
+    """Claim that a figure lies in a band: by how much it does not.
+
+    Parameters
+    ----------
+    name, unit, source : str, as in `Claim`
+    value : float
+    band : tuple of float, its ends, both included
+
+    Returns
+    -------
+    Claim
+    """
     beyond = max(band[0] - value, value - band[1], 0.0) if math.isfinite(value) else math.inf
     note = f"{value:.3g} {unit}, band {band[0]:g} to {band[1]:g}".replace("  ", " ")
     return at_most(name, beyond, unit, 0.0, source, note)
@@ -177,10 +188,10 @@ def plausible() -> list[Claim]:
         if params.scope is Scope.BODY:
             share = per_Wh / DATABANK_MEAN_KJ_PER_WH
             what = f"{name}: share of its heat in a mean full cell's, as heat of the body"
-            claims.append(_outside(what, share, DATABANK_BODY_SHARE, "", DATABANK))
+            claims.append(outside(what, share, DATABANK_BODY_SHARE, "", DATABANK))
         else:
             what = f"{name}: heat of a full cell, electrical energy counted once"
-            claims.append(_outside(what, per_Wh, DATABANK_KJ_PER_WH, "kJ/Wh", DATABANK))
+            claims.append(outside(what, per_Wh, DATABANK_KJ_PER_WH, "kJ/Wh", DATABANK))
     return claims
 
 

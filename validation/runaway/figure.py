@@ -51,9 +51,25 @@ def draw() -> Figure:
 
 def save(path: Path) -> Path:
     """Write the picture whole or not at all, in the format that its name ends with."""
+    return write(draw(), path)
+
+
+def write(figure: Figure, path: Path) -> Path:
+    """Write a figure in the house style, whole or not at all.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : Path
+        Its suffix says the format: .png, .svg or .pdf.
+
+    Returns
+    -------
+    Path
+    """
     import io
 
     drawn = io.BytesIO()
     with plots.style():
-        draw().savefig(drawn, format=path.suffix[1:].lower(), dpi=150)
+        figure.savefig(drawn, format=path.suffix[1:].lower(), dpi=150)
     return write_whole(path, drawn.getvalue())
