@@ -20,7 +20,8 @@ heat_network heat where they are not, at any step; heat_links: what leads where;
 layers       heat through the thickness of cells; layer_links: what each layer touches
 cooling      pump, fan, valve, chiller and heater, which follow the BMS's duties
 runaway      cells that react, short and lose matter; runaway_cells: bound to a plant; burning: what
-             one node goes through; layer_reactions: how cells of several layers run away
+             one node goes through; layer_reactions: how cells of several layers run away;
+             runaway_places: where all that is kept
 absorption   what cells throw out, handed to those in line of sight and to the gas
 venting      what leaves the cells; gas: what fills a module; enclosure: its housing, its arrays
 flows        energy and charge of a step, added up for the ledger

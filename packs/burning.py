@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from cell_models.contract import OK
-from cell_models.jit import inlined, kernel
+from cell_models.jit import inlined
 from cell_models.runaway import RISE_K, SPENT_K, advance_node, stored_of
 
 BEGUN, COLLAPSED, RAN, ERUPTED, SPENT, INERT, FAILED = 1, 2, 4, 8, 16, 32, 64
 """Bits of `phase`; spare lanes are inert. `FAILED` is only in `news`: a step was not finished."""
 VENTED = 128
 """Bit of `phase` of a cell whose can has opened (`packs.module_gas`)."""
+WHOLE = COLLAPSED | RAN | ERUPTED | SPENT
+"""All that a cell goes through."""
 NEWS, AWAKE = 32, 64
 """Status bits beside those of `cell_models.runaway`: something to be told of; a cell is hot, or
 has erupted."""
@@ -35,8 +37,11 @@ def progressed(before, reaction_J, left_J):
     return max(before, reaction_J / max(reaction_J + left_J, 1.0))
 
 
-@kernel
-def burn(at, T, C, share, h, numbers, a):
+@inlined
+def burn(
+    at, T, C, share, h, n_slots, gate_K, extents, energy_J, rows, marks, curve_K, curve_log10,
+    scratch,
+):  # fmt: skip
     """Let the reactions of one cell act, or of one of its layers.
 
     With no losses a share ``s`` of heat in a heat capacity C is all of it in ``C / s``.
@@ -47,7 +52,8 @@ def burn(at, T, C, share, h, numbers, a):
         Where its reactants begin.
     T, C, share, h : float
         [K], [J/K], of heat what stays, [s]
-    numbers, a : RunawayNumbers, RunawayArrays
+    n_slots, gate_K, extents, energy_J, rows, marks, curve_K, curve_log10, scratch
+        As in `packs.runaway_places.RunawayNumbers` and `RunawayArrays`.
 
     Returns
     -------
@@ -62,26 +68,26 @@ def burn(at, T, C, share, h, numbers, a):
     int
         Status.
     """
-    k = numbers.n_slots
-    x, energy_J = part(a.extents, at, k), part(a.energy_J, at, k)
-    before = stored_of(x, energy_J, 0, k)[1]
-    if before <= SPENT_K * C or numbers.gate_K > T:
+    k = n_slots
+    before = stored_of(extents, energy_J, at, k)[1]
+    if before <= SPENT_K * C or gate_K > T:
         return T, 0.0, 0.0, before, OK
-    a.scratch[:] = 0.0
-    y, released_J = a.scratch[:k], a.scratch[k : 2 * k]
-    sinks = a.scratch[2 * k :].reshape(1, 3)
+    x, energies_J = part(extents, at, k), part(energy_J, at, k)
+    scratch[:] = 0.0
+    y, released_J = scratch[:k], scratch[k : 2 * k]
+    sinks = scratch[2 * k :].reshape(1, 3)
     T, _, status = advance_node(
-        a.rows, a.marks, a.curve_K, a.curve_log10, x, energy_J, 0, k, T, C / share, h, 0.0,
+        rows, marks, curve_K, curve_log10, x, energies_J, 0, k, T, C / share, h, 0.0,
         sinks, 0, RISE_K, y, released_J,
     )  # fmt: skip
     released = 0.0
     for slot in range(k):
         released += released_J[slot]
-    left = stored_of(x, energy_J, 0, k)[1]
+    left = stored_of(x, energies_J, 0, k)[1]
     return T, released, before - left, left, status
 
 
-@kernel
+@inlined
 def next_phase(phase, T, rate, has_fuel, separator_K):
     """Give the bits of `phase` that are new.
 

@@ -85,8 +85,10 @@ def react_layer(c, layer, h, of_currents_J, numbers, a, layers):
     node, at = layer_node(c, layer, layers.count), c * layers.count + layer
     C, share, phase = layers.capacity_J_per_K[node], a.share[c], a.phase[c]
     T, released, burnt, left, status = burn(
-        at * numbers.n_slots, layers.temperature_K[node], C, share, h, numbers, a
-    )
+        at * numbers.n_slots, layers.temperature_K[node], C, share, h, numbers.n_slots,
+        numbers.gate_K, a.extents, a.energy_J, a.rows, a.marks, a.curve_K, a.curve_log10,
+        a.scratch,
+    )  # fmt: skip
     rate, leaves, lost = released / (C * h), 0.0, (1.0 - share) * released
     if phase & ERUPTED:
         T, more, leaves = erupt_layer(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cell_models.contract import NOT_FINITE, OK, OUT_OF_RANGE, REFRESH
 from cell_models.ecm import sweep_advance, sweep_port, sweep_soc
+from cell_models.ecm_lanes import VALIDITY
 from cell_models.ecm_tables import sweep_refresh
 from cell_models.jit import inlined, kernel
 from cell_models.runaway import REACTING
@@ -31,7 +32,8 @@ from packs.module_gas import vent_modules
 from packs.network import solve_bus
 from packs.pcs import move_pcs
 from packs.prepare import prepare
-from packs.runaway import add_shorts, numbers_at, react_cells
+from packs.runaway import add_shorts, react_cells
+from packs.runaway_places import numbers_at
 from packs.switchgear import NEVER_S, heat_fuses
 from packs.thermal import advance_equipped, advance_heat
 
@@ -40,6 +42,10 @@ TROUBLE, RANGE, CUT, BLOWN, MELTING, BROKEN, OPENED, NEWS, REACTS = (1 << k for 
 again, a string cut or whole again, a fuse that blew or is going to, a number that is none, a cell
 that its fuse or its CID opened, news of a cell that reacts, one that asks for shorter steps."""
 
+OCV_OR_TEMPERATURE = 3
+"""Flags that make an event; resistances held below soc 0.05 or above 0.95 are in the file only."""
+
+_U = np.uint64
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -93,7 +99,20 @@ class Moving(NamedTuple):
 
 
 @inlined
-def read_tables(tick, length, h, around, ecm, tables, lanes, cells, moving):
+def count_beyond(wire, ecm, lanes, used):
+    """Return how many cells are beyond their tables, as `Plant.count_out_of_range` does."""
+    count = 0
+    for block in range(wire.n_blocks):
+        for place in range(wire.p):
+            base = (block * wire.p + place) * ecm.stride + _U(VALIDITY)
+            for lane in range(WIDTH):
+                is_beyond = int(lanes[base + lane]) & OCV_OR_TEMPERATURE != 0
+                count += 1 if is_beyond and used[block * WIDTH + lane] > 0.0 else 0
+    return count
+
+
+@inlined
+def read_tables(tick, length, h, around, wire, ecm, tables, lanes, cells, groups, moving):
     """Read the cells' tables when due (`Plant.refresh`); return whether people must be told."""
     if length == moving.step_ticks[0] and tick < moving.refresh_at[0]:
         return False
@@ -105,7 +124,9 @@ def read_tables(tick, length, h, around, ecm, tables, lanes, cells, moving):
     status = sweep_refresh(
         lanes, n_blocks, ecm.stride, h, ecm.elastic_V, cells.temperature_K, *tables
     )
-    return status & OUT_OF_RANGE != 0 or moving.out_of_range[0] > 0
+    if status & OUT_OF_RANGE == 0 and moving.out_of_range[0] == 0:
+        return False
+    return count_beyond(wire, ecm, lanes, groups.used) != moving.out_of_range[0]
 
 
 @inlined
@@ -222,7 +243,7 @@ def advance_many(
         heat_given, paths.ambient, around.ambient_K[0], len(cells.emf_V), arena.floats
     )
     for step in range(count):
-        late = read_tables(tick, length, h, around, ecm, tables, lanes, cells, moving)
+        late = read_tables(tick, length, h, around, wire, ecm, tables, lanes, cells, groups, moving)
         why = RANGE if late else 0
         sweep_port(
             lanes, n_blocks, ecm.stride, ecm.n_rc, ecm.hysteresis_V, cells.emf_V, cells.r_ohm

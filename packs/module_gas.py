@@ -52,12 +52,14 @@ RELIEVED, LIT, FAILED = 1, 2, 4
 @kernel
 def catch(cells, site, e):
     """Warm the cells by what they catch of the ejecta of others."""
+    temperature_K, kelvin_per_J = cells.temperature_K, cells.kelvin_per_J
+    caught_J, all_caught_J = e.caught_J, e.all_caught_J
     high = low = 0.0
-    for c in range(len(e.caught_J)):
-        heat = e.caught_J[c]
+    for c in range(len(caught_J)):
+        heat = caught_J[c]
         if heat > 0.0:
-            cells.temperature_K[c] += heat * cells.kelvin_per_J[c]
-            e.all_caught_J[c] += heat
+            temperature_K[c] += heat * kelvin_per_J[c]
+            all_caught_J[c] += heat
             high, low = two_sum(high, low, heat)
     add_to(site.total, site.low, CAUGHT, high + low)
 
@@ -71,19 +73,24 @@ def pay(cells, site, vents, e):
     int
         `NEWS`, or 0.
     """
+    solids_J, is_open, phase, taken_J = vents.solids_J, vents.is_open, e.phase, vents.taken_J
+    lost_kg = vents.lost_kg
     status = 0
     high = low = latent = latent_low = solids = solids_low = 0.0
-    for c in range(len(vents.taken_J)):
-        solids, solids_low = two_sum(solids, solids_low, vents.solids_J[c])
-        if vents.is_open[c] == 0:
+    for c in range(len(taken_J)):
+        if solids_J[c] != 0.0:
+            solids, solids_low = two_sum(solids, solids_low, solids_J[c])
+        if is_open[c] == 0:
             continue
-        if not e.phase[c] & VENTED:
+        if not phase[c] & VENTED:
             e.news[c] |= VENTED
             status = NEWS
-        taken = vents.taken_J[c]
+        taken = taken_J[c]
+        if taken == 0.0 and lost_kg[c] == 0.0:
+            continue
         cells.temperature_K[c] -= taken * cells.kelvin_per_J[c]
         e.all_vented_J[c] += taken
-        e.all_vented_kg[c] += vents.lost_kg[c]
+        e.all_vented_kg[c] += lost_kg[c]
         high, low = two_sum(high, low, taken)
         latent, latent_low = two_sum(latent, latent_low, vents.latent_J[c])
     add_to(site.total, site.low, VENTED_HEAT, high + low)
@@ -117,13 +124,17 @@ def drop_solids(where, site, vents, e):
     """
     if len(e.house_K) == 0:
         return
-    for c in range(len(vents.solids_J)):
-        if vents.solids_J[c] > 0.0 or vents.solids_kg[c] > 0.0:
-            m, C = e.module[c], e.house_J_per_K[e.module[c]]
-            e.house_J_per_K[m] = C + SOLID_J_PER_KG_K * vents.solids_kg[c]
-            held = C * (e.house_K[m] - where.reference_K) + vents.solids_J[c]
-            e.house_K[m] = where.reference_K + held / e.house_J_per_K[m]
-            add_to(site.total, site.low, WALLS, vents.solids_J[c])
+    solids_J, solids_kg, module = vents.solids_J, vents.solids_kg, e.module
+    house_K, house_J_per_K = e.house_K, e.house_J_per_K
+    high = low = 0.0
+    for c in range(len(solids_J)):
+        if solids_J[c] > 0.0 or solids_kg[c] > 0.0:
+            m, C = module[c], house_J_per_K[module[c]]
+            house_J_per_K[m] = C + SOLID_J_PER_KG_K * solids_kg[c]
+            held = C * (house_K[m] - where.reference_K) + solids_J[c]
+            house_K[m] = where.reference_K + held / house_J_per_K[m]
+            high, low = two_sum(high, low, solids_J[c])
+    add_to(site.total, site.low, WALLS, high + low)
 
 
 @kernel
@@ -294,8 +305,11 @@ class ModuleGas:
         if not self.where.fitted:
             return
         view, told = self.view, self.ejecta.told
-        broken = np.where(np.isfinite(self._pressure_Pa), 0, FAILED)
-        happened = view.relieved * RELIEVED + view.lit * LIT + broken
+        happened = (
+            view.relieved * RELIEVED + view.lit * LIT + FAILED * ~np.isfinite(self._pressure_Pa)
+        )
+        if (happened == told).all():
+            return
         for module in np.flatnonzero(happened != told).tolist():
             if view.relieved[module] and not told[module] & RELIEVED:
                 surge_Pa = float(view.surge_Pa[module])

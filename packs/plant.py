@@ -30,6 +30,7 @@ from packs.flows import book_stage
 from packs.heat_links import fill_network, needs_network
 from packs.layers import settle_stage
 from packs.lumping import draw_cells
+from packs.macro import OCV_OR_TEMPERATURE
 from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.notice import Notice
 from packs.prepare import prepare_stage, settings_of, switch_stage
@@ -50,8 +51,6 @@ from packs.telling import tell_broken, tell_cuts, tell_welds, weld_making
 from packs.thermal import heat_paths, heat_stage, stable_parts
 from packs.topology import Topology
 
-OCV_OR_TEMPERATURE = 3
-"""Flags that make an event; resistances held below soc 0.05 or above 0.95 are in the file only."""
 ALERT_TICKS = 1000
 """How long the short step holds after switchgear moved or a fault changed [ms]."""
 

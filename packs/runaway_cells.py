@@ -28,15 +28,8 @@ from packs.burning import (
 from packs.flows import FUELLED, add_to
 from packs.layers import layer_arrays
 from packs.module_gas import ModuleGas, declare_module_gas
-from packs.runaway import (
-    N_FLOATS,
-    N_INTS,
-    Fitted,
-    RunawayNumbers,
-    react_stage,
-    short_stage,
-    stored_in_cells,
-)
+from packs.runaway import react_stage, short_stage, stored_in_cells
+from packs.runaway_places import N_FLOATS, N_INTS, Fitted, RunawayNumbers
 from packs.spec import PackSpec, RunawaySpec
 from packs.state import Schema, State
 from packs.topology import Topology
@@ -90,6 +83,7 @@ def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
     add("runaway", "n_ran", integer=True)
     schema.scratch("of_runaway", "short_S", n)
     schema.scratch("of_runaway", "news", n, integer=True)
+    schema.scratch("of_runaway", "awake", n, integer=True)
     for name, size in (
         ("scratch", 2 * k + 3), ("rows", tables.rows.size), ("curve_K", tables.curve_K.size),
         ("curve_log10", tables.curve_log10.size),
@@ -169,7 +163,7 @@ class RunawayCells:
             curve_log10_at=at(beside.curve_log10), marks_at=at(beside.marks),
             n_layers=self._nodes if is_layered else 0, hottest_at=at(self._hottest_K),
             layer_K_at=at(layers.temperature_K), layer_capacity_at=at(layers.capacity_J_per_K),
-            layer_kelvin_at=at(layers.kelvin_per_J),
+            layer_kelvin_at=at(layers.kelvin_per_J), awake_at=at(beside.awake),
         )  # fmt: skip
         beside.limits[:], beside.places[:] = numbers[:N_FLOATS], numbers[N_FLOATS:]
         return Fitted(True, at(beside.limits), at(beside.places))
@@ -210,9 +204,12 @@ class RunawayCells:
     def tell(self, end: int) -> None:
         """Take note of what has happened to cells in the last step."""
         news = self._beside.news
-        soc, stored_J = self._observe()
         changed = torn = False
-        for slot in np.flatnonzero(news).tolist():
+        happened = np.flatnonzero(news).tolist()
+        soc = stored_J = np.zeros(0)
+        if any(news[slot] & (BEGUN | ERUPTED) for slot in happened):
+            soc, stored_J = self._observe()
+        for slot in happened:
             found, news[slot] = int(news[slot]), 0
             self.view.phase[slot] |= found & ~FAILED
             if found & BEGUN:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cell_models.gases import ANTOINE, CP, MOLAR_MASS, N_SPECIES, T0_K, Species
-from cell_models.jit import kernel
+from cell_models.jit import inlined, kernel
 from cell_models.vent import (
     JET_K,
     boiled,
@@ -160,7 +160,7 @@ def vent_arrays(state: State) -> VentArrays:
     )  # fmt: skip
 
 
-@kernel
+@inlined
 def between(soc, knots):
     """Give the knot below a state of charge and how far it is to the next, held at both ends."""
     last = len(knots) - 1
@@ -174,14 +174,14 @@ def between(soc, knots):
     return k, (soc - knots[k]) / (knots[k + 1] - knots[k])
 
 
-@kernel
+@inlined
 def made_by(s, k, part, gas_mol):
     """Give how much of species s the whole of the reactions makes [mol]."""
     low = gas_mol[k, s]
     return low if part == 0.0 else low + part * (gas_mol[k + 1, s] - low)
 
 
-@kernel
+@inlined
 def total_made(k, part, gas_mol):
     """Give how much gas the whole of the reactions makes [mol]."""
     total = 0.0
@@ -190,7 +190,7 @@ def total_made(k, part, gas_mol):
     return total
 
 
-@kernel
+@inlined
 def release(c, m, T, outside_Pa, k, part, numbers, vents, gas):
     """Let out what the headspace of an open can does not hold; return its mass and ``sum n c_p``.
 
@@ -198,6 +198,8 @@ def release(c, m, T, outside_Pa, k, part, numbers, vents, gas):
     """
     inside = vents.fill_mol[c] + vents.gas_mol[c]
     out = 1.0 - min(1.0, held_moles(outside_Pa, T, numbers.headspace_m3) / inside)
+    if out == 0.0:
+        return 0.0, 0.0
     filling = out * vents.fill_mol[c]
     gas.in_mol[m, N2] += filling
     kg, J_per_K = filling * MOLAR_MASS[N2], filling * CP[N2]
@@ -214,7 +216,7 @@ def release(c, m, T, outside_Pa, k, part, numbers, vents, gas):
     return kg, J_per_K
 
 
-@kernel
+@inlined
 def boil(c, m, h, T, outside_Pa, heat_J_per_K, numbers, vents, gas):
     """Boil solvent off an open cell; return its latent heat [J], mass and ``sum n c_p``."""
     n, s = numbers, numbers.solvent
@@ -228,12 +230,51 @@ def boil(c, m, h, T, outside_Pa, heat_J_per_K, numbers, vents, gas):
     return amount * latent, amount * MOLAR_MASS[s], amount * CP[s]
 
 
-@kernel
+@inlined
 def solid_share(solid_kg, gas_J_per_K):
     """Give the part of ejecta's heat that solids carry: by heat capacity, at one temperature."""
     solid_J_per_K = SOLID_J_PER_KG_K * max(0.0, solid_kg)
     whole = solid_J_per_K + gas_J_per_K
     return solid_J_per_K / whole if whole > 0.0 else 1.0
+
+
+@kernel
+def vent_can(
+    c, m, h, T, outside_Pa, progress, soc, heat_J_per_K, ejected_kg, to_gas_J, numbers, vents, gas
+):
+    """Let one can vent for one step, or open: as `vent_stage`; return 1 if it opened.
+
+    Nothing changes in an open one whose solvent has gone and whose headspace can hold all.
+    """
+    opened = 0
+    k, part = between(soc, numbers.soc)
+    if progress > vents.spent[c]:
+        whole = total_made(k, part, numbers.gas_mol)
+        vents.gas_mol[c] += (progress - vents.spent[c]) * whole
+        vents.spent[c] = progress
+    if vents.is_open[c] == 0:
+        vapour = vapour_pressure(numbers.share, numbers.A, numbers.B, numbers.C, T)
+        inside = vents.fill_mol[c] + vents.gas_mol[c]
+        P = headspace_pressure(inside, T, numbers.headspace_m3, vapour)
+        if not opens(P, outside_Pa, numbers.burst_Pa, T, numbers.opens_K):
+            return 0
+        vents.is_open[c] = opened = 1
+    kg, J_per_K = release(c, m, T, outside_Pa, k, part, numbers, vents, gas)
+    latent, vapour_kg, vapour_J_per_K = boil(
+        c, m, h, T, outside_Pa, heat_J_per_K, numbers, vents, gas
+    )
+    vents.solids_kg[c] = max(0.0, ejected_kg - kg - vapour_kg)
+    share = solid_share(vents.solids_kg[c], J_per_K + vapour_J_per_K)
+    most = (J_per_K + vapour_J_per_K) * (JET_K - T0_K)
+    given = min((1.0 - share) * to_gas_J, most)
+    vents.solids_J[c] = to_gas_J - given
+    warm = max(0.0, (J_per_K + vapour_J_per_K) * (T - T0_K))
+    paid = max(0.0, warm - given)
+    gas.in_J[m] += given + paid
+    vents.latent_J[c] = latent
+    vents.taken_J[c] = latent + paid
+    vents.lost_kg[c] = kg + vapour_kg
+    return opened
 
 
 @kernel
@@ -286,47 +327,29 @@ def vent_stage(
     int
         How many cans opened.
     """
+    is_open, gas_mol, spent, solvent = vents.is_open, vents.gas_mol, vents.spent, vents.solvent_mol
+    fill_mol, solids_J, solids_kg = vents.fill_mol, vents.solids_J, vents.solids_kg
+    pressure_Pa, quiet_K, headspace_m3 = gas.pressure_Pa, numbers.quiet_K, numbers.headspace_m3
+    for cleared in (vents.taken_J, vents.latent_J, vents.lost_kg, solids_J, solids_kg):
+        cleared[:] = 0.0
     opened = 0
     for c in range(len(module)):
-        vents.taken_J[c] = vents.latent_J[c] = vents.lost_kg[c] = vents.solids_J[c] = 0.0
-        vents.solids_kg[c] = 0.0
         m, T = module[c], temperature_K[c]
         if m < 0:
             continue
         if ejected_J[c] > 0.0:
             gas.sparks[m] = 1
-            vents.solids_J[c], vents.solids_kg[c] = to_gas_J[c], ejected_kg[c]
-        outside = gas.pressure_Pa[m]
-        untouched = vents.is_open[c] == 0 and vents.gas_mol[c] == 0.0
-        if untouched and progress[c] <= vents.spent[c] and numbers.quiet_K > T:
-            if outside >= QUIET_PA:
-                continue
-        k, part = between(soc[c], numbers.soc)
-        if progress[c] > vents.spent[c]:
-            whole = total_made(k, part, numbers.gas_mol)
-            vents.gas_mol[c] += (progress[c] - vents.spent[c]) * whole
-            vents.spent[c] = progress[c]
-        if vents.is_open[c] == 0:
-            vapour = vapour_pressure(numbers.share, numbers.A, numbers.B, numbers.C, T)
-            inside = vents.fill_mol[c] + vents.gas_mol[c]
-            P = headspace_pressure(inside, T, numbers.headspace_m3, vapour)
-            if not opens(P, outside, numbers.burst_Pa, T, numbers.opens_K):
-                continue
-            vents.is_open[c] = 1
-            opened += 1
-        kg, J_per_K = release(c, m, T, outside, k, part, numbers, vents, gas)
-        latent, vapour_kg, vapour_J_per_K = boil(
-            c, m, h, T, outside, heat_J_per_K[c], numbers, vents, gas
-        )
-        vents.solids_kg[c] = max(0.0, ejected_kg[c] - kg - vapour_kg)
-        share = solid_share(vents.solids_kg[c], J_per_K + vapour_J_per_K)
-        most = (J_per_K + vapour_J_per_K) * (JET_K - T0_K)
-        given = min((1.0 - share) * to_gas_J[c], most)
-        vents.solids_J[c] = to_gas_J[c] - given
-        warm = max(0.0, (J_per_K + vapour_J_per_K) * (T - T0_K))
-        paid = max(0.0, warm - given)
-        gas.in_J[m] += given + paid
-        vents.latent_J[c] = latent
-        vents.taken_J[c] = latent + paid
-        vents.lost_kg[c] = kg + vapour_kg
+            solids_J[c], solids_kg[c] = to_gas_J[c], ejected_kg[c]
+        outside = pressure_Pa[m]
+        if progress[c] <= spent[c]:
+            if is_open[c] == 0:
+                if gas_mol[c] == 0.0 and quiet_K > T and outside >= QUIET_PA:
+                    continue
+            elif solvent[c] <= 0.0:
+                if held_moles(outside, T, headspace_m3) >= fill_mol[c] + gas_mol[c]:
+                    continue
+        opened += vent_can(
+            c, m, h, T, outside, progress[c], soc[c], heat_J_per_K[c], ejected_kg[c], to_gas_J[c],
+            numbers, vents, gas,
+        )  # fmt: skip
     return opened
