@@ -98,7 +98,8 @@ def take_stock(
 
 @kernel
 def charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As):
-    """Give the charge that left all groups, and the sum of ``|lost - left|`` over them [A s].
+    """Give the charge that left all groups, the sum of ``|lost - left|`` over them, and what cells lost
+    or gained in all, to shorts and each other included [A s].
 
     Parameters
     ----------
@@ -109,17 +110,19 @@ def charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As):
     out_As, out_low_As : float64 (n_group_slots,)
         What the network's currents carried out of every group, high and low part.
     """
-    moved = moved_low = missed = missed_low = 0.0
+    moved = moved_low = missed = missed_low = stirred = 0.0
     for group in range(len(out_As)):
         block, lane = divmod(group, LANES)
         out = out_As[group] + out_low_As[group]
         lost = 0.0
         for place in range(p):
             c = (block * p + place) * LANES + lane
-            lost += start_As[c] - (charge_As[c] + charge_low_As[c])
+            of_cell = (start_As[c] - charge_As[c]) - charge_low_As[c]
+            lost += of_cell
+            stirred += abs(of_cell)
         moved, moved_low = two_sum(moved, moved_low, out)
         missed, missed_low = two_sum(missed, missed_low, abs(lost - out))
-    return moved + moved_low, missed + missed_low
+    return moved + moved_low, missed + missed_low, stirred
 
 
 @kernel
@@ -187,12 +190,12 @@ def strike_balance(
     reacted = reaction_J - start[3] + flow[REACTION] - flow[FUELLED]
     gas = gas_balance(gas_J - start[4], gas_flows, flow)
     residual = abs(cells) + abs(net) + abs(converter) + abs(thermal) + abs(reacted) + abs(gas)
-    moved, missed = charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As)
+    moved, missed, stirred = charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As)
     rest = values[AT_REST:]
     rest[0] = throughput[0]
     rest[1], rest[2], rest[3], rest[4], rest[5] = cells, net, converter, thermal, reacted
     flowed = throughput[0] + abs(flow[HEATER]) + abs(flow[REACTION]) + abs(gas_flows[BURNT])
     rest[6], rest[7], rest[8] = gas, residual, residual / max(flowed, 1.0)
     rest[9] = abs(heat_J - dissipated_J) / max(abs(dissipated_J), 1.0)
-    rest[10], rest[11], rest[12] = moved, missed, missed / max(throughput[1], 1.0)
+    rest[10], rest[11], rest[12] = moved, missed, missed / max(throughput[1], stirred, 1.0)
     rest[13], rest[14], rest[15] = worst[0], worst[1], worst[2]
