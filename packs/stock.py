@@ -190,7 +190,9 @@ def strike_balance(
     reacted = reaction_J - start[3] + flow[REACTION] - flow[FUELLED]
     gas = gas_balance(gas_J - start[4], gas_flows, flow)
     residual = abs(cells) + abs(net) + abs(converter) + abs(thermal) + abs(reacted) + abs(gas)
-    moved, missed, stirred = charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As)
+    moved, missed, stirred = charge_balance(
+        p, start_As, charge_As, charge_low_As, out_As, out_low_As
+    )
     rest = values[AT_REST:]
     rest[0] = throughput[0]
     rest[1], rest[2], rest[3], rest[4], rest[5] = cells, net, converter, thermal, reacted

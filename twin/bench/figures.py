@@ -13,7 +13,7 @@ import numpy as np
 
 from packs.plant import Plant
 from packs.spec import RailSpec
-from twin.bench import engines
+from twin.bench import engines, module
 from twin.bench.machine import calibration_ns, cpu_ns, machine
 from twin.bench.plants import READY_TICK, REFRESH_S, STEP_TICKS, running_plant
 
@@ -189,10 +189,33 @@ def step_figures(calibration: float) -> Iterator[Figure]:
             )  # fmt: skip
 
 
+def module_figures(calibration: float) -> Iterator[Figure]:
+    """An hour in which all cells of a module run away."""
+    speed, ran, last_s = module.burning_speed()
+    yield Figure(
+        name="1,000-cell module, runaway of all", value=speed, unit="x real time", must=3_000.0,
+        aim=6_000.0, more_is_better=True, ratio=1e9 / speed / calibration,
+        note=f"an hour of the plant alone: 125 groups of 8 with gas, steps of 1 s, 100 ms on alert;"
+        f" {ran:,} cells ran away, the last one after {last_s:.0f} s; CPU time",
+    )  # fmt: skip
+
+
+def cold_figures(calibration: float) -> Iterator[Figure]:
+    """What reactions and gas cost while nothing is hot."""
+    bare, more = module.cold_ns()
+    yield Figure(
+        name="runaway fitted, nothing hot", value=more, unit="ns/cell-step more", must=3.0, aim=1.0,
+        more_is_better=False, ratio=None,
+        note=f"the same module at rest, 60 steps of 1 s a call, beside {bare:.1f} ns without",
+    )  # fmt: skip
+
+
 GROUPS: dict[str, Callable[[float], Iterator[Figure]]] = {
     "plant": plant_figures,
     "threads": thread_figures,
     "engine": engine_figures,
     "step": step_figures,
+    "runaway_module": module_figures,
+    "runaway_cold": cold_figures,
 }
 """What can be measured by itself: ``twin bench step``."""

@@ -38,7 +38,9 @@ def register(app: typer.Typer) -> None:
 def bench(
     what: Annotated[
         str | None,
-        typer.Argument(help="plant, threads, engine or step; all of them when left out."),
+        typer.Argument(
+            help="plant, threads, engine, step, runaway_module, runaway_cold; else all."
+        ),
     ] = None,
     compare: Annotated[
         Path | None,
