@@ -98,8 +98,8 @@ def take_stock(
 
 @kernel
 def charge_balance(p, start_As, charge_As, charge_low_As, out_As, out_low_As):
-    """Give the charge that left all groups, the sum of ``|lost - left|`` over them, and what cells lost
-    or gained in all, to shorts and each other included [A s].
+    """Give the charge that left all groups, the sum of ``|lost - left|`` over them, and what cells
+    lost or gained in all, to shorts and each other included [A s].
 
     Parameters
     ----------
