@@ -1,4 +1,4 @@
-"""Everything compiled once: the shipped scenarios are built and stepped, without a file.
+"""Everything compiled once: the shipped scenarios are built and stepped, their files thrown away.
 
 Each kernel is compiled when it is first called and kept on disk. The first step of a scenario is at
 tick 0, where every period is due, and so calls all that a run calls.
@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cell_models.jit import cache_folder
 from twin.build import build
 from twin.scenarios.load import example_names, load_scenario
 from twin.scenarios.scenario import Scenario
+from twin.session import attach_file
 
 STEPS = 3
 STAND_IN = "ev_us06"
@@ -59,11 +61,16 @@ def rehearse(scenario: Scenario | str) -> int:
     int
         Steps done.
     """
+    scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     engine = build(scenario)
     if not engine.is_forkable:
-        engine = build(STAND_IN)
-    for _ in range(STEPS):
-        engine.step()
+        scenario = load_scenario(STAND_IN)
+        engine = build(scenario)
+    with TemporaryDirectory() as folder:
+        attach_file(engine, scenario, Path(folder) / "rehearsal.h5", force=False, more={})
+        for _ in range(STEPS):
+            engine.step()
+        engine.recorder.close("rehearsed")
     return STEPS
 
 
