@@ -156,13 +156,13 @@ def test_a_fork_in_the_middle_of_it_goes_the_same_way(burning: Path, tmp_path: P
 
 def test_gas_that_does_not_burn_leaves_more_fuel(burning: Path) -> None:
     engine = build(scenario())
-    while engine.tick < 190_000:
+    while engine.tick < 232_000:
         engine.step()
     gas = engine.plant.runaway.gas
     assert gas.view.lfl_percent[0] > 100.0  # above its lower flammability limit
     assert (gas.view.flows[:, 3] == 0.0).all()
     with open_run(burning) as run:
-        assert run.channel("truth/module_lfl_percent")[380, 0] < gas.view.lfl_percent[0]
+        assert run.channel("truth/module_lfl_percent")[464, 0] < gas.view.lfl_percent[0]
 
 
 def test_the_compiled_way_is_the_stages(burning: Path) -> None:
