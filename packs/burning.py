@@ -38,6 +38,13 @@ def progressed(before, reaction_J, left_J):
 
 
 @inlined
+def matter_lost(ejected_mass, whole_J_per_K, T, burnt, fuel_J, reference_K):
+    """Give what matter that leaves as fuel burns takes along: heat capacity [J/K], heat [J]."""
+    leaves = ejected_mass * whole_J_per_K * burnt / fuel_J
+    return leaves, leaves * (T - reference_K)
+
+
+@inlined
 def burn(
     at, T, C, share, h, n_slots, gate_K, extents, energy_J, rows, marks, curve_K, curve_log10,
     scratch,

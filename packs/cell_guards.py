@@ -247,8 +247,7 @@ class CellGuards:
         self._why = None if scratch is None else scratch.why
 
         def at(array: np.ndarray | None) -> int:
-            home = state.float_arena
-            return 0 if array is None else (array.ctypes.data - home.ctypes.data) // home.itemsize
+            return 0 if array is None else state.at(array)
 
         self.numbers = GuardNumbers(
             fitted=scratch is not None,

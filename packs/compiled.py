@@ -57,9 +57,8 @@ class Compiled:
         self._plant = plant
         control, gear = plant.control, plant.switchgear
         lanes = plant.cells.lanes
-        first_lane = (lanes.ctypes.data - state.float_arena.ctypes.data) // lanes.itemsize
         ecm = EcmPopulation(
-            first_lane=first_lane, n_lanes=lanes.size,
+            first_lane=state.at(lanes), n_lanes=lanes.size,
             first_slot=int(plant.topology.cell_slot[0]), **form["numbers"],
         )  # fmt: skip
         moving = Moving(

@@ -9,9 +9,7 @@ what it heats: its exchange is exact over a step (`heat_of_fire`). All are one f
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from cell_models.compensated import two_sum
 from cell_models.jit import kernel
@@ -43,13 +41,9 @@ def external_heat(state: State) -> ExternalHeat:
     """Return the places in a built state."""
     over, scratch = state.view("overlay"), state.view("of_external_heat")
 
-    def at(array: np.ndarray[Any, Any]) -> int:
-        home = state.float_arena
-        return (array.ctypes.data - home.ctypes.data) // home.itemsize
-
     return ExternalHeat(
-        at(over.heater_W), at(over.oven_K), at(over.fire_K), at(over.fire_W_per_K),
-        at(scratch.given_W), at(scratch.any),
+        state.at(over.heater_W), state.at(over.oven_K), state.at(over.fire_K),
+        state.at(over.fire_W_per_K), state.at(scratch.given_W), state.at(scratch.any),
     )  # fmt: skip
 
 

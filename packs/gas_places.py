@@ -33,7 +33,7 @@ class Ejecta(NamedTuple):
 
     `first`, `target`, `share` are an `Absorption`; `module` int64, negative in spare slots;
     `out_J`, `out_kg`, `progress`, `soc`, `capacity_J_per_K`, `phase`, `news` are those of the
-    reactions; `caught_J`, `to_gas_J` of one step; `all_caught_J`, `all_vented_J`, `all_vented_kg`
+    reactions; `caught_J`, `to_gas_J` of one step; `all_caught_J`, `all_vented_kg`
     since the start; `told` int64 (n_modules,); `house_K`, `house_J_per_K` (n_modules,), or
     empty.
     """
@@ -52,7 +52,6 @@ class Ejecta(NamedTuple):
     caught_J: Any
     to_gas_J: Any
     all_caught_J: Any
-    all_vented_J: Any
     all_vented_kg: Any
     told: Any
     house_K: Any
@@ -67,7 +66,7 @@ def declare_module_gas(schema: Schema, spec: PackSpec, topology: Topology) -> No
     n, scratch = topology.n_cell_slots, schema.scratch
     declare_vents(schema, n, reacting.params.vent)
     declare_gas(schema, topology.n_modules)
-    for name, unit in (("caught_J", "J"), ("vented_J", "J"), ("vented_kg", "kg")):
+    for name, unit in (("caught_J", "J"), ("vented_kg", "kg")):
         schema.add("ejecta", name, (n,), unit=unit)
     schema.add("ejecta", "told", (topology.n_modules,), integer=True)
     entries = 0 if module.absorption is None else len(module.absorption.share)
@@ -136,6 +135,6 @@ def open_ejecta(where, f, i):
         nth(i, at, k), nth(i, at, k + 1), nth(f, at, k + 2), nth(i, at, k + 3), nth(f, at, k + 4),
         nth(f, at, k + 5), nth(f, at, k + 6), nth(f, at, k + 7), nth(f, at, k + 8),
         nth(i, at, k + 9), nth(i, at, k + 10), nth(f, at, k + 11), nth(f, at, k + 12),
-        nth(f, at, k + 13), nth(f, at, k + 14), nth(f, at, k + 15), nth(i, at, k + 16),
-        nth(f, at, k + 17), nth(f, at, k + 18),
+        nth(f, at, k + 13), nth(f, at, k + 14), nth(i, at, k + 15), nth(f, at, k + 16),
+        nth(f, at, k + 17),
     )  # fmt: skip

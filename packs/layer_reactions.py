@@ -27,6 +27,7 @@ from packs.burning import (
     NEWS,
     SPENT,
     burn,
+    matter_lost,
     next_phase,
     progressed,
 )
@@ -63,11 +64,13 @@ def erupt_layer(c, node, T, burnt, fuel_J, of_currents_J, numbers, layers):
     """
     C = layers.capacity_J_per_K[node]
     T -= of_currents_J / C
-    whole = numbers.capacity_J_per_K / layers.count
-    leaves = numbers.ejected_mass * whole * burnt / fuel_J
+    leaves, carried = matter_lost(
+        numbers.ejected_mass, numbers.capacity_J_per_K / layers.count, T, burnt, fuel_J,
+        numbers.reference_K,
+    )  # fmt: skip
     layers.capacity_J_per_K[node] = C - leaves
     layers.kelvin_per_J[node] = 1.0 / (C - leaves)
-    return T, of_currents_J + leaves * (T - numbers.reference_K), leaves
+    return T, of_currents_J + carried, leaves
 
 
 @kernel
@@ -106,7 +109,7 @@ def react_layer(c, layer, h, of_currents_J, numbers, a, layers):
 
 @kernel
 def react_layers(c, h, numbers, cells, site, a, layers):
-    """Let all layers of one cell react; return a status, as `packs.runaway.react_cell`."""
+    """Let all layers of one cell react; return a status, as `packs.runaway.react_nodes`."""
     of_currents_J = 0.0
     if a.phase[c] & ERUPTED:
         currents_W = max(cells.heat_W[c] + cells.extra_W[c], 0.0)

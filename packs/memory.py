@@ -164,9 +164,7 @@ def arena(state: State, parts: tuple[CellArrays, GroupArrays, RackArrays, SiteAr
     everything = (*parts, *heat, ladder_arrays(state))
     for array in (array for part in everything for array in part if array is not near):
         is_float = array.dtype == np.float64
-        home = state.float_arena if is_float else state.int_arena
-        begin = (array.ctypes.data - home.ctypes.data) // home.itemsize
-        (at if is_float else int_at).extend((begin, array.size))
+        (at if is_float else int_at).extend((state.at(array), array.size))
     return Arena(
         floats=state.float_arena, ints=state.int_arena, near=near,
         at=np.array(at, dtype=np.int64), int_at=np.array(int_at, dtype=np.int64),

@@ -32,9 +32,6 @@ from packs.gas_places import (
     open_gas,
     open_vents,
 )
-from packs.gas_places import (
-    declare_module_gas as declare_module_gas,
-)
 from packs.sensors import AIR_PRESSURE_PA
 from packs.spec import ModuleSpec, PackSpec
 from packs.state import State
@@ -89,7 +86,6 @@ def pay(cells, site, vents, e):
         if taken == 0.0 and lost_kg[c] == 0.0:
             continue
         cells.temperature_K[c] -= taken * cells.kelvin_per_J[c]
-        e.all_vented_J[c] += taken
         e.all_vented_kg[c] += lost_kg[c]
         high, low = two_sum(high, low, taken)
         latent, latent_low = two_sum(latent, latent_low, vents.latent_J[c])
@@ -100,7 +96,7 @@ def pay(cells, site, vents, e):
 
 
 @kernel
-def warm_walls(ambient_K, where, gas, e):
+def warm_walls(ambient_K, gas, e):
     """Write what the gas finds as its walls: the housing, or air."""
     housed = len(e.house_K) > 0
     for m in range(len(gas.wall_K)):
@@ -174,7 +170,7 @@ def vent_modules(h, status, ambient_K, where, cells, site, floats, ints):
         )  # fmt: skip
         found = pay(cells, site, vents, e)
         drop_solids(where, site, vents, e)
-    warm_walls(ambient_K, where, gas, e)
+    warm_walls(ambient_K, gas, e)
     if gas_stage(h, gas_numbers_, AIR_PRESSURE_PA, ambient_K, gas) != OK:
         found |= NEWS
         gas.pressure_Pa[0] = np.nan
@@ -256,16 +252,12 @@ class ModuleGas:
             beside.first, beside.target, beside.share, beside.module, view.out_J, view.out_kg,
             view.progress, view.soc, view.capacity_J_per_K, view.phase,
             state.view("of_runaway").news, beside.caught_J, beside.to_gas_J, own.caught_J,
-            own.vented_J, own.vented_kg, own.told, heat.house_K, heat.house_J_per_K,
+            own.vented_kg, own.told, heat.house_K, heat.house_J_per_K,
         )  # fmt: skip
         everything = (
             *vent_arrays(state), *gas_arrays(state), *between, beside.gas_soc, beside.gas_mol
         )  # fmt: skip
-
-        def at(array: Any) -> int:
-            home = state.float_arena if array.dtype == np.float64 else state.int_arena
-            return (array.ctypes.data - home.ctypes.data) // home.itemsize
-
+        at = state.at
         beside.places[:] = [number for array in everything for number in (at(array), array.size)]
         self._pressure_Pa = state.view("sensed").module_pressure_Pa
         return Housed(True, at(beside.numbers), at(beside.places), start_K)

@@ -45,6 +45,7 @@ from packs.burning import (
     NEWS,
     WHOLE,
     burn,
+    matter_lost,
     next_phase,
     part,
     progressed,
@@ -121,13 +122,6 @@ def list_awake(
     return count, high, low
 
 
-@inlined
-def matter_lost(T, C, burnt, fuel_J, numbers):
-    """Give what matter that leaves takes along: heat capacity [J/K], heat [J]; what stays [J/K]."""
-    leaves = numbers.ejected_mass * numbers.capacity_J_per_K * burnt / fuel_J
-    return leaves, leaves * (T - numbers.reference_K), C - leaves
-
-
 @kernel
 def react_nodes(count, h, numbers, cells, site, a):
     """Let listed cells of one node react, heat and matter leave them, and their phase move on.
@@ -163,8 +157,12 @@ def react_nodes(count, h, numbers, cells, site, a):
         if phase & ERUPTED:
             of_currents = (1.0 - share) * h * max(heat_W[c] + extra_W[c], 0.0)
             T -= of_currents / C
-            leaves, carried, capacity_J_per_K[c] = matter_lost(T, C, burnt, fuel_J[c], numbers)
+            leaves, carried = matter_lost(
+                numbers.ejected_mass, numbers.capacity_J_per_K, T, burnt, fuel_J[c],
+                numbers.reference_K,
+            )  # fmt: skip
             lost += of_currents + carried
+            capacity_J_per_K[c] = C - leaves
             kelvin_per_J[c] = 1.0 / capacity_J_per_K[c]
             out_kg[c] = leaves * numbers.kg_K_per_J
             ejected_kg[c] += out_kg[c]

@@ -26,8 +26,9 @@ from packs.burning import (
     VENTED,
 )
 from packs.flows import FUELLED, add_to
+from packs.gas_places import declare_module_gas
 from packs.layers import layer_arrays
-from packs.module_gas import ModuleGas, declare_module_gas
+from packs.module_gas import ModuleGas
 from packs.runaway import react_stage, short_stage, stored_in_cells
 from packs.runaway_places import N_FLOATS, N_INTS, Fitted, RunawayNumbers
 from packs.spec import PackSpec, RunawaySpec
@@ -136,12 +137,7 @@ class RunawayCells:
         self, spec: PackSpec, state: State, asked: RunawaySpec, tables: KernelTables
     ) -> Fitted:
         """Write the numbers that kernels read, and return where they are."""
-
-        def at(array: np.ndarray) -> int:
-            home = state.float_arena if array.dtype == np.float64 else state.int_arena
-            return (array.ctypes.data - home.ctypes.data) // home.itemsize
-
-        plant = self._plant
+        plant, at = self._plant, state.at
         view, beside, control = self.view, self._beside, plant.control
         layers, is_layered = layer_arrays(state), spec.thermal.layers is not None
         whole_J_per_K = float(plant.model.heat_capacity_J_per_K)

@@ -132,6 +132,11 @@ class State:
         """Return every field by its full name, as a live view."""
         return dict(self._named)
 
+    def at(self, array: NDArray[Any]) -> int:
+        """Return where a view or scratch begins in the arena of its kind, floats or integers."""
+        home = self.float_arena if array.dtype == np.float64 else self.int_arena
+        return (array.ctypes.data - home.ctypes.data) // home.itemsize
+
     def places(self, array: NDArray[Any]) -> Ints:
         """Return where the entries of a contiguous float64 view sit in `floats`.
 

@@ -39,6 +39,7 @@ from packs.spec import (
 )
 from packs.state import Schema
 from packs.topology import build_topology
+from twin.ledger import Ledger
 
 IDEAL_SENSOR = SensorSpec(
     noise=0.0, offset=0.0, gain=0.0, resolution=0.0, period_s=0.1, delay_s=0.0, lag_s=0.0
@@ -287,3 +288,18 @@ def rig() -> Callable[..., SimpleNamespace]:
 @pytest.fixture(scope="session")
 def run() -> Callable[..., Any]:
     return run_sensors
+
+
+@pytest.fixture(scope="session")
+def audited() -> Callable[[Plant], Ledger]:
+    """Return what opens the ledger of a plant, now."""
+
+    def opened(site: Plant) -> Ledger:
+        ledger = Ledger(site)
+        ledger.bind(
+            SimpleNamespace(start=np.zeros(5), start_charge_As=np.zeros(site.topology.n_cell_slots))
+        )
+        ledger.open()
+        return ledger
+
+    return opened

@@ -15,7 +15,6 @@ from packs.burning import COLLAPSED, ERUPTED, RAN, SPENT
 from packs.heat_spec import BarrierSpec, LayersSpec
 from packs.layer_links import node_of
 from packs.spec import RunawaySpec
-from twin.ledger import Ledger
 from validation.runaway.cells import FIRST_ORDER, one_step
 from validation.runaway.line import Line, first_above
 
@@ -150,21 +149,8 @@ def burn(site, seconds, start_s=0):
     return site
 
 
-def audited(site):
-    """Return the ledger of a plant, opened now."""
-
-    class View:
-        start = np.zeros(4)
-        start_charge_As = np.zeros(site.topology.n_cell_slots)
-
-    ledger = Ledger(site)
-    ledger.bind(View())
-    ledger.open()
-    return ledger
-
-
 @pytest.fixture(scope="module")
-def burnt(plant):
+def burnt(plant, audited):
     site = five(plant)
     ledger = audited(site)
     burn(site, 400)

@@ -12,7 +12,6 @@ from cell_models.runaway_params import load_runaway_params
 from packs.burning import COLLAPSED, ERUPTED, RAN, SPENT
 from packs.flows import EJECTED, HEATER, REACTION
 from packs.spec import CellFuseSpec, RunawaySpec
-from twin.ledger import Ledger
 
 NMC = RunawaySpec(
     params=load_runaway_params("nmc_21700_arc"), gate_K=353.15, body_share=0.28,
@@ -23,19 +22,6 @@ EIGHT = {
     "layout__columns": 1, "thermal__plate_W_per_K": 0.02, "thermal__neighbour_W_per_K": 0.4,
     "initial_soc": 0.95, "alert_step_s": 0.1, "runaway": NMC,
 }  # fmt: skip
-
-
-def audited(site):
-    """Return the ledger of a plant, opened now."""
-
-    class View:
-        start = np.zeros(4)
-        start_charge_As = np.zeros(site.topology.n_cell_slots)
-
-    ledger = Ledger(site)
-    ledger.bind(View())
-    ledger.open()
-    return ledger
 
 
 def heat(site, seconds, *, watts=120.0, until_s=240, start_s=0):
@@ -58,7 +44,7 @@ def of_cells(site, name):
 
 
 @pytest.fixture(scope="module")
-def burnt(plant):
+def burnt(plant, audited):
     """Eight parallel cells of which the first was heated, with their ledger."""
     site = plant(**EIGHT)
     ledger = audited(site)
@@ -191,7 +177,7 @@ def test_the_gate_is_a_matter_of_cost(plant) -> None:
     assert np.ptp(np.array(when_s), axis=0).max() < 2.0
 
 
-def test_heaters_and_ovens_are_one_flow_of_the_ledger(plant) -> None:
+def test_heaters_and_ovens_are_one_flow_of_the_ledger(plant, audited) -> None:
     site = plant(size__cells_per_group=1, thermal__ambient_W_per_K=0.1)
     ledger, at = audited(site), site.topology.cell_slot
     site.overlay.heater_W[at[0]] = 5.0
