@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from cell_models.checked import Standing as Standing
 from cell_models.checked import build, check_numbers, one_of
 from cell_models.runaway_curve import RateCurve
+from cell_models.runaway_total import Floats, HeatOverSoc, TotalHeat, share_total
 from cell_models.vent_params import VentParams, vent_from_document
 
 DATA_FOLDER = Path(__file__).parent / "data" / "runaway"
@@ -211,6 +212,8 @@ class RunawayParams:
     curve : RateCurve or None, of a traced reaction
     separator_K : float, [K], at which the separator collapses and the cell shorts
     vent : VentParams or None, how its can opens and what comes out; None where nothing is known
+    total : TotalHeat or None, what whole cells were measured to release; only with one reaction
+    over_soc : HeatOverSoc or None, in place of heat that falls in proportion to charge
     """
 
     name: str
@@ -226,6 +229,8 @@ class RunawayParams:
     curve: RateCurve | None = None
     separator_K: float = SEPARATOR_K
     vent: VentParams | None = None
+    total: TotalHeat | None = None
+    over_soc: HeatOverSoc | None = None
 
     def __post_init__(self) -> None:
         check_numbers(self, self.name, RANGES)
@@ -239,6 +244,8 @@ class RunawayParams:
             raise ValueError(
                 f"{self.name}: curve must be given with a traced reaction, and only so"
             )
+        if self.total is not None and [r.law for r in self.reactions] != [Law.FIRST_ORDER]:
+            raise ValueError(f"{self.name}: total must be given with one first-order reaction")
         for at, reaction in enumerate(self.reactions):
             if reaction.film in names[at:]:
                 raise ValueError(f"{self.name}: {reaction.film} must stand before {reaction.name}")
@@ -255,6 +262,37 @@ class RunawayParams:
         """Return the heat of a cell, electrical energy counted once, per rated energy [J/Wh]."""
         stored = 3600.0 * self.cell.energy_Wh * soc if self.scope is Scope.CHEMICAL else 0.0
         return (self.heat_J(soc, electrical=False) + stored) / self.cell.energy_Wh
+
+    def without_charge(self, soc: Floats, charge_J: Floats) -> RunawayParams:
+        """Return the set for a cell whose charge the circuit gives (`runaway_total`).
+
+        The reactions hold what is left of the total, and go on as fast at a given temperature as
+        where they were fitted: less heat of each kilogram, at a higher frequency.
+
+        Parameters
+        ----------
+        soc : float64 (n,)
+            Rising from 0 to 1.
+        charge_J : float64 (n,)
+            What the circuit's cell holds at each [J].
+
+        Raises
+        ------
+        ValueError
+            If the charge of a full cell is all of the total, or more.
+        """
+        if self.total is None:
+            return self
+        (reaction,) = self.reactions
+        store_J, over_soc = share_total(self.total, soc, charge_J)
+        less = store_J / (reaction.energy_J * reaction.start)
+        slower = replace(
+            reaction, heat_J_per_kg=reaction.heat_J_per_kg * less,
+            frequency_per_s=reaction.frequency_per_s / less,
+        )  # fmt: skip
+        return replace(
+            self, scope=Scope.CHEMICAL, total=None, reactions=(slower,), over_soc=over_soc
+        )
 
 
 def traced_params(
@@ -325,5 +363,7 @@ def from_document(document: Mapping[str, Any]) -> RunawayParams:
     curve = known.pop("curve", None)
     known["curve"] = None if curve is None else build(RateCurve, curve, "curve")
     vent = known.pop("vent", None)
+    total = known.pop("total", None)
+    known["total"] = None if total is None else build(TotalHeat, total, "total")
     known["vent"] = None if vent is None else vent_from_document(vent)
     return build(RunawayParams, known | {"cell": cell, "reactions": reactions}, "set")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cell_models import runaway
 from cell_models.runaway_curve import RateCurve
 from cell_models.runaway_params import GAS_CONSTANT, Law, RunawayParams, SocScaling
+from cell_models.runaway_total import HeatOverSoc
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +30,7 @@ class KernelTables:
     names : tuple of str, one per slot: reactants, then films of their own
     start, energy_J : float64 (n_slots,), of a full cell
     follows_soc : tuple of SocScaling, one per slot
+    over_soc : HeatOverSoc or None, in place of heat in proportion to charge
     """
 
     rows: Floats
@@ -39,6 +41,7 @@ class KernelTables:
     start: Floats
     energy_J: Floats
     follows_soc: tuple[SocScaling, ...]
+    over_soc: HeatOverSoc | None
 
     @property
     def reactions(self) -> tuple[Floats, NDArray[np.int64], Floats, Floats]:
@@ -79,6 +82,7 @@ def kernel_tables(params: RunawayParams, electrical: bool = True) -> KernelTable
         start=np.array([r.start for r in chosen] + list(films.values())),
         energy_J=np.array([r.energy_J for r in chosen] + [0.0] * len(films)),
         follows_soc=tuple([r.soc_scaling for r in chosen] + [SocScaling.NONE] * len(films)),
+        over_soc=params.over_soc,
     )  # fmt: skip
 
 
@@ -100,13 +104,14 @@ def amounts(tables: KernelTables, soc: Floats) -> tuple[Floats, Floats]:
     -----
     Lithium in the anode is a reactant: its amount follows the charge. A cathode gives off oxygen
     in proportion to the lithium it has lost, and the electrical energy goes with the charge: their
-    heat follows it. SEI, electrolyte and separator do not care. Linear by assumption; measured
-    totals per cell (battery failure databank) fall faster below half charge, since a cell that does
-    not run away does not release what it holds. Scaling the anode alone moves the critical
-    temperature of an oven by only 3 K from 100 to 10 %.
+    heat follows it. SEI, electrolyte and separator do not care. Linear by assumption, unless
+    `over_soc` says what was measured. Scaling the anode alone moves the critical temperature of an
+    oven by only 3 K from 100 to 10 %.
     """
     charge = np.maximum(np.asarray(soc, dtype=np.float64), 0.0)[:, None]
     amount = np.array([how is SocScaling.AMOUNT for how in tables.follows_soc])
     heat = np.array([how is SocScaling.HEAT for how in tables.follows_soc])
     extents = tables.start * np.where(amount, charge, 1.0)
-    return extents.ravel(), (tables.energy_J * np.where(heat, charge, 1.0)).ravel()
+    over = tables.over_soc
+    of_heat = charge if over is None else np.interp(charge, over.soc, over.reactions)
+    return extents.ravel(), (tables.energy_J * np.where(heat, of_heat, 1.0)).ravel()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from cell_models.contract import OK
 from cell_models.jit import inlined
 from cell_models.runaway import RISE_K, SPENT_K, advance_node, stored_of
 
-BEGUN, COLLAPSED, RAN, ERUPTED, SPENT, INERT, FAILED = 1, 2, 4, 8, 16, 32, 64
-"""Bits of `phase`; spare lanes are inert. `FAILED` is only in `news`: a step was not finished."""
-VENTED = 128
-"""Bit of `phase` of a cell whose can has opened (`packs.module_gas`)."""
+BEGUN, COLLAPSED, RAN, ERUPTED, SPENT, INERT, DRY = 1, 2, 4, 8, 16, 32, 64
+"""Bits of `phase`; spare lanes are inert."""
+VENTED, FAILED = 128, 256
+"""Bit of `phase` of a cell whose can has opened (`packs.module_gas`); bit of `news` alone: a step
+was not finished."""
 WHOLE = COLLAPSED | RAN | ERUPTED | SPENT
 """All that a cell goes through."""
 NEWS, AWAKE = 32, 64
@@ -21,6 +24,11 @@ ERUPTED_K_PER_S = 20.0
 """Assumed: a tenth of the mean rate of a cylindrical cell's event, 700 K in 3.5 s."""
 BURNT_K_PER_S = 0.1
 """Reactions of a cell that has erupted and is slower are over; assumed."""
+LEAST_SHARE = 0.01
+"""Of its heat an erupting cell keeps at least this, whatever it kept before."""
+SPENT_AT = 0.9
+"""Of all heat of an event, after which the cell is spent; assumed: what led to its terminals goes
+with the matter."""
 FUEL_LEFT_K = 1.0
 """What could not warm a cell by so much is no fuel."""
 
@@ -32,15 +40,52 @@ def part(buffer, begin, size):
 
 
 @inlined
-def progressed(before, reaction_J, left_J):
-    """Give how far reactions have come, 0 to 1: heat released over that and what is left."""
-    return max(before, reaction_J / max(reaction_J + left_J, 1.0))
+def progressed(before, reaction_J, fuel_J, held_J, to_give_J):
+    """Give how far the event has come, 0 to 1: heat released over that and what is left.
+
+    Parameters
+    ----------
+    before : float
+    reaction_J, fuel_J : float
+        Heat of reactions so far; what is left of it.
+    held_J, to_give_J : float
+        Of its charge what a cell was to give when its separator collapsed; what is left of that,
+        negative where neighbours have fed it.
+    """
+    so_far = reaction_J + held_J - to_give_J
+    return max(before, so_far / max(so_far + fuel_J + max(to_give_J, 0.0), 1.0))
+
+
+def kept_share(body_share, ejected_mass, kept_J, left_J):
+    """Return what share of its heat an erupting cell keeps at once, to have kept enough in the end.
+
+    Matter leaves in proportion to heat, and takes along what it holds. With the remaining heat
+    capacity ``u`` in units of the whole, own heat ``E`` in the body follows ``dE/du = E/u - s Q/m``
+    for ``Q`` of heat left, of which the share ``s`` is kept, and the mass ``m`` that leaves; so it
+    ends at ``(1 - m) (E0 - s Q log(1 - m)/m)``, which is to be ``body_share (E0 + Q)``.
+
+    Parameters
+    ----------
+    body_share, ejected_mass : float
+    kept_J, left_J : float
+        Own heat so far, all of it in the body; heat still to come [J].
+
+    Returns
+    -------
+    float
+        From `LEAST_SHARE` to 1.
+    """
+    m = ejected_mass
+    stays = -math.log1p(-m) / m if m > 0.0 else 1.0
+    wanted_J = body_share * (kept_J + left_J) / (1.0 - m) - kept_J
+    return min(max(wanted_J / (stays * max(left_J, 1.0)), LEAST_SHARE), 1.0)
 
 
 @inlined
-def matter_lost(ejected_mass, whole_J_per_K, T, burnt, fuel_J, reference_K):
-    """Give what matter that leaves as fuel burns takes along: heat capacity [J/K], heat [J]."""
-    leaves = ejected_mass * whole_J_per_K * burnt / fuel_J
+def matter_lost(ejected_mass, whole_J_per_K, C, T, of_planned, reference_K):
+    """Give what matter that leaves with so much of the planned heat takes: [J/K], and heat [J]."""
+    rest = C - (1.0 - ejected_mass) * whole_J_per_K
+    leaves = max(min(ejected_mass * whole_J_per_K * of_planned, rest), 0.0)
     return leaves, leaves * (T - reference_K)
 
 
@@ -95,7 +140,7 @@ def burn(
 
 
 @inlined
-def next_phase(phase, T, rate, has_fuel, separator_K):
+def next_phase(phase, T, rate, has_fuel, progress, separator_K):
     """Give the bits of `phase` that are new.
 
     Parameters
@@ -106,6 +151,8 @@ def next_phase(phase, T, rate, has_fuel, separator_K):
     rate : float
         Self-heating by reactions, if all of their heat stayed in the cell [K/s].
     has_fuel : bool
+    progress : float
+        Of its event (`progressed`).
     separator_K : float
     """
     found = 0
@@ -115,6 +162,7 @@ def next_phase(phase, T, rate, has_fuel, separator_K):
         found |= RAN
     if has_fuel and (rate > ERUPTED_K_PER_S or T > RAN_K):
         found |= ERUPTED
-    if (phase & ERUPTED and rate < BURNT_K_PER_S) or (phase & COLLAPSED and not has_fuel):
+    is_slow = (phase & ERUPTED and rate < BURNT_K_PER_S) or (phase & COLLAPSED and not has_fuel)
+    if is_slow and progress > SPENT_AT:
         found |= SPENT
     return found & ~phase

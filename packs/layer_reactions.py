@@ -21,6 +21,8 @@ from cell_models.jit import kernel
 from cell_models.runaway import ONSET_K_PER_S, REACTING, STALLED
 from packs.arrays import Floats
 from packs.burning import (
+    COLLAPSED,
+    DRY,
     ERUPTED,
     FAILED,
     FUEL_LEFT_K,
@@ -50,7 +52,7 @@ class ReactingLayers(NamedTuple):
 
 
 @kernel
-def erupt_layer(c, node, T, burnt, fuel_J, of_currents_J, numbers, layers):
+def erupt_layer(c, node, T, share, of_planned, of_currents_J, numbers, layers):
     """Let heat of currents and matter leave one layer.
 
     Returns
@@ -63,14 +65,15 @@ def erupt_layer(c, node, T, burnt, fuel_J, of_currents_J, numbers, layers):
         Heat capacity that has left [J/K].
     """
     C = layers.capacity_J_per_K[node]
-    T -= of_currents_J / C
+    lost_J = (1.0 - share) * of_currents_J
+    T -= lost_J / C
     leaves, carried = matter_lost(
-        numbers.ejected_mass, numbers.capacity_J_per_K / layers.count, T, burnt, fuel_J,
+        numbers.ejected_mass, numbers.capacity_J_per_K / layers.count, C, T, of_planned,
         numbers.reference_K,
     )  # fmt: skip
     layers.capacity_J_per_K[node] = C - leaves
     layers.kelvin_per_J[node] = 1.0 / (C - leaves)
-    return T, of_currents_J + carried, leaves
+    return T, lost_J + carried, leaves
 
 
 @kernel
@@ -95,11 +98,19 @@ def react_layer(c, layer, h, of_currents_J, numbers, a, layers):
     rate, leaves, lost = released / (C * h), 0.0, (1.0 - share) * released
     if phase & ERUPTED:
         T, more, leaves = erupt_layer(
-            c, node, T, burnt, a.fuel_J[at], of_currents_J, numbers, layers
+            c,
+            node,
+            T,
+            share,
+            (burnt + of_currents_J) / a.planned_J[at],
+            of_currents_J,
+            numbers,
+            layers,
         )
         lost += more
     layers.temperature_K[node] = T
-    news = next_phase(phase, T, rate, left > FUEL_LEFT_K * C, numbers.separator_K)
+    has_fuel = left > FUEL_LEFT_K * C
+    news = next_phase(phase, T, rate, has_fuel, a.progress[c], numbers.separator_K)
     if phase & ERUPTED and left > UNBURNT * a.fuel_J[at]:
         news &= ~SPENT
     if status & (STALLED | NOT_FINITE) or not math.isfinite(T):
@@ -110,10 +121,7 @@ def react_layer(c, layer, h, of_currents_J, numbers, a, layers):
 @kernel
 def react_layers(c, h, numbers, cells, site, a, layers):
     """Let all layers of one cell react; return a status, as `packs.runaway.react_nodes`."""
-    of_currents_J = 0.0
-    if a.phase[c] & ERUPTED:
-        currents_W = max(cells.heat_W[c] + cells.extra_W[c], 0.0)
-        of_currents_J = (1.0 - a.share[c]) * h * currents_W / layers.count
+    of_currents_J = h * max(cells.heat_W[c] + cells.extra_W[c], 0.0) / layers.count
     released = lost = left_J_per_K = fastest = hottest = fuel = 0.0
     found, of_all = 0, SPENT
     for layer in range(layers.count):
@@ -134,12 +142,16 @@ def react_layers(c, h, numbers, cells, site, a, layers):
     a.out_kg[c] = left_J_per_K * numbers.kg_K_per_J
     a.ejected_kg[c] += a.out_kg[c]
     a.reaction_J[c] += released
-    a.progress[c] = progressed(a.progress[c], a.reaction_J[c], fuel)
+    if a.phase[c] & COLLAPSED:
+        a.to_give_J[c] -= of_currents_J * layers.count
+    a.progress[c] = progressed(a.progress[c], a.reaction_J[c], fuel, a.held_J[c], a.to_give_J[c])
     a.out_J[c] = lost
     a.ejected_J[c] += lost
     add_to(site.total, site.low, REACTION, released)
     add_to(site.total, site.low, EJECTED, lost)
     news = (found & ~SPENT) | of_all
+    is_dry = a.locked_J[c] > 0.0 and a.to_give_J[c] <= 0.0
+    news |= DRY if is_dry and not a.phase[c] & DRY else 0
     a.news[c] = news
     status = REACTING if fastest > ONSET_K_PER_S else OK
     return status | (NEWS if news != 0 else 0)

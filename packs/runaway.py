@@ -4,17 +4,21 @@ Each cell holds a store of reactants (`cell_models.runaway`). One that is hotter
 reacts for the length of the step by itself; below the gate nothing reacts, which at 80 degC leaves
 8 mW of a cell out. What a cell goes through is `phase`, for good:
 
-    BEGUN      was hotter than the gate; its fuel is that of its charge at that moment
+    BEGUN      was hotter than the gate; its fuel is that of its charge at that moment, and
+               what is left of it that of its charge when its separator collapses
     COLLAPSED  its separator is gone: a short lies across its terminals, inside its joint and fuse,
                through which it discharges itself and its parallel neighbours discharge into it
     RAN        its reactions heat it faster than 1 K/s, or it is hotter than 300 degC with fuel left
     ERUPTED    hotter than 300 degC or faster than 20 K/s: from here on matter leaves
-    SPENT      after that, its reactions would heat it slower than 0.1 K/s, or nothing is left: what
-               led to its terminals has burnt, it is open; inside, the short goes on
+    SPENT      after that, its reactions would heat it slower than 0.1 K/s, or nothing is left, and
+               nine tenths of all its heat are out: what led to its terminals has burnt, it is open;
+               inside, the short goes on
+    DRY        collapsed, it gives no more charge: what it was measured to give has gone through
 
 Of the heat of reactions and of currents an erupting cell keeps a share, which is set when it erupts
-such that it will have kept `body_share` of all that it releases; the rest leaves at once. Matter
-leaves as the fuel burns and takes the heat with it that it holds. What leaves is `out_J` and
+such that in the end its body holds `body_share` of all that it has released; the rest leaves at
+once. Matter leaves in proportion to heat, `ejected_mass` with that of a full cell, and takes along
+what it holds. What leaves is `out_J` and
 `out_kg` of each cell and step: heat above the reference temperature of the ledger, and mass.
 
 Where cells have layers, each has its part of the reactants (`packs.layer_reactions`).
@@ -38,6 +42,9 @@ from packs.arrays import open_cells, open_site
 from packs.burning import (
     AWAKE,
     BEGUN,
+    BURNT_K_PER_S,
+    COLLAPSED,
+    DRY,
     ERUPTED,
     FAILED,
     FUEL_LEFT_K,
@@ -84,8 +91,9 @@ def list_awake(
 ):  # fmt: skip
     """List the cells that are hot, or have erupted; let heat of currents leave burnt-out ones.
 
-    A burnt-out cell has gone through everything and holds no fuel. That heat is all that
-    `react_nodes` would move in it, so it is not listed. On plain arrays: one that is looked up in a
+    A burnt-out cell has gone through everything, holds no fuel, and its currents heat it slower
+    than 0.1 K/s: matter leaves no more. That heat is all that `react_nodes` would move in it, so it
+    is not listed. On plain arrays: one that is looked up in a
     tuple costs two atomic counts each time (measured: 240 instead of 18 ns a burnt-out cell).
 
     Parameters
@@ -108,12 +116,14 @@ def list_awake(
         if (hottest_K[c] < gate_K and not phase[c] & ERUPTED) or phase[c] & INERT:
             continue
         C = capacity_J_per_K[c]
-        is_whole = phase[c] & WHOLE == WHOLE and n_slots > 0 and math.isfinite(temperature_K[c])
-        if not is_whole or stored_of(extents, energy_J, c * n_slots, n_slots)[1] > SPENT_K * C:
+        currents_W = max(heat_W[c] + extra_W[c], 0.0)
+        is_slow = phase[c] & WHOLE == WHOLE and n_slots > 0 and currents_W < BURNT_K_PER_S * C
+        is_over = is_slow and math.isfinite(temperature_K[c])
+        if not is_over or stored_of(extents, energy_J, c * n_slots, n_slots)[1] > SPENT_K * C:
             awake[count] = c
             count += 1
             continue
-        of_currents = (1.0 - share[c]) * h * max(heat_W[c] + extra_W[c], 0.0)
+        of_currents = (1.0 - share[c]) * h * currents_W
         if of_currents != 0.0:
             temperature_K[c] -= of_currents / C
             out_J[c] = of_currents
@@ -136,7 +146,8 @@ def react_nodes(count, h, numbers, cells, site, a):
     temperature_K, kelvin_per_J, heat_W = cells.temperature_K, cells.kelvin_per_J, cells.heat_W
     extra_W, total, total_low = cells.extra_W, site.total, site.low
     extents, energy_J, capacity_J_per_K = a.extents, a.energy_J, a.capacity_J_per_K
-    shares, fuel_J, reaction_J, progress = a.share, a.fuel_J, a.reaction_J, a.progress
+    shares, planned_J, reaction_J, progress = a.share, a.planned_J, a.reaction_J, a.progress
+    to_give_J, held_J, locked_J = a.to_give_J, a.held_J, a.locked_J
     ejected_J, ejected_kg, out_J, out_kg = a.ejected_J, a.ejected_kg, a.out_J, a.out_kg
     phases, all_news, awake, scratch = a.phase, a.news, a.awake, a.scratch
     rows, marks, curve_K, curve_log10 = a.rows, a.marks, a.curve_K, a.curve_log10
@@ -154,12 +165,13 @@ def react_nodes(count, h, numbers, cells, site, a):
         )  # fmt: skip
         rate = released / (C * h)
         lost = (1.0 - share) * released
+        currents_J = h * max(heat_W[c] + extra_W[c], 0.0)
         if phase & ERUPTED:
-            of_currents = (1.0 - share) * h * max(heat_W[c] + extra_W[c], 0.0)
+            of_currents = (1.0 - share) * currents_J
             T -= of_currents / C
             leaves, carried = matter_lost(
-                numbers.ejected_mass, numbers.capacity_J_per_K, T, burnt, fuel_J[c],
-                numbers.reference_K,
+                numbers.ejected_mass, numbers.capacity_J_per_K, C, T,
+                (burnt + currents_J) / planned_J[c], numbers.reference_K,
             )  # fmt: skip
             lost += of_currents + carried
             capacity_J_per_K[c] = C - leaves
@@ -168,12 +180,16 @@ def react_nodes(count, h, numbers, cells, site, a):
             ejected_kg[c] += out_kg[c]
         temperature_K[c] = T
         reaction_J[c] += released
-        progress[c] = progressed(progress[c], reaction_J[c], left)
+        if phase & COLLAPSED:
+            to_give_J[c] -= currents_J
+        progress[c] = progressed(progress[c], reaction_J[c], left, held_J[c], to_give_J[c])
         out_J[c] = lost
         ejected_J[c] += lost
         add_to(total, total_low, REACTION, released)
         add_to(total, total_low, EJECTED, lost)
-        news = next_phase(phase, T, rate, left > FUEL_LEFT_K * C, numbers.separator_K)
+        has_fuel = left > FUEL_LEFT_K * C
+        news = next_phase(phase, T, rate, has_fuel, progress[c], numbers.separator_K)
+        news |= DRY if locked_J[c] > 0.0 and to_give_J[c] <= 0.0 and not phase & DRY else 0
         if status & (STALLED | NOT_FINITE) or not math.isfinite(T):
             news |= FAILED
         all_news[c] = news

@@ -17,6 +17,7 @@ from cell_models.runaway_tables import KernelTables, amounts, kernel_tables
 from packs.burning import (
     BEGUN,
     COLLAPSED,
+    DRY,
     ERUPTED,
     FAILED,
     INERT,
@@ -24,6 +25,7 @@ from packs.burning import (
     RAN_K,
     SPENT,
     VENTED,
+    kept_share,
 )
 from packs.flows import FUELLED, add_to
 from packs.gas_places import declare_module_gas
@@ -38,19 +40,18 @@ from packs.topology import Topology
 if TYPE_CHECKING:
     from packs.plant import Plant
 
-LEAST_SHARE = 0.01
-"""Of its heat an erupting cell keeps at least this, whatever it kept before."""
-TORN = 0.05
-"""Of its resistance, what an erupting cell has left: torn electrodes touch all over, hundreds of
-kelvin beyond their tables. With `EVENT_S` it gives off its charge while matter leaves; assumed."""
+DRIED = 1e4
+"""Times its resistance has a cell that gives no more charge; so much that heat of it is none."""
 EMPTY_TICKS = 20_000
 """How long the short step holds for the charge of a torn cell, which is gone by then [ms]."""
 SHORT_S, EVENT_S = 10.0, 3.5
 """In so long the short of a collapsed separator alone would empty its cell (Feng 2015, as in
-``nmc_prismatic``), and that of an erupting one: how long the event of a 21700 takes (databank)."""
+``nmc_prismatic``), and an erupting one by itself: how long the event of a 21700 takes (databank).
+Torn electrodes touch all over: half of that resistance is the short, half its electrodes."""
 OF_CELLS = (
     ("own_S", "S"), ("reaction_J", "J"), ("ejected_J", "J"), ("ejected_kg", "kg"), ("out_J", "J"),
-    ("out_kg", "kg"), ("progress", ""), ("soc", ""),
+    ("out_kg", "kg"), ("progress", ""), ("soc", ""), ("to_give_J", "J"), ("held_J", "J"),
+    ("locked_J", "J"),
 )  # fmt: skip
 
 
@@ -77,6 +78,7 @@ def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
     add("runaway", "kelvin_per_J", (n,), unit="K/J")
     add("runaway", "share", (n,), initial=1.0)
     add("runaway", "fuel_J", (nodes,), unit="J", initial=1.0)
+    add("runaway", "planned_J", (nodes,), unit="J", initial=1.0)
     for name, unit in OF_CELLS:
         add("runaway", name, (n,), unit=unit)
     add("runaway", "since_s", (n,), unit="s", initial=math.nan)
@@ -160,6 +162,8 @@ class RunawayCells:
             n_layers=self._nodes if is_layered else 0, hottest_at=at(self._hottest_K),
             layer_K_at=at(layers.temperature_K), layer_capacity_at=at(layers.capacity_J_per_K),
             layer_kelvin_at=at(layers.kelvin_per_J), awake_at=at(beside.awake),
+            planned_at=at(view.planned_J), to_give_at=at(view.to_give_J),
+            held_at=at(view.held_J), locked_at=at(view.locked_J),
         )  # fmt: skip
         beside.limits[:], beside.places[:] = numbers[:N_FLOATS], numbers[N_FLOATS:]
         return Fitted(True, at(beside.limits), at(beside.places))
@@ -203,7 +207,7 @@ class RunawayCells:
         changed = torn = False
         happened = np.flatnonzero(news).tolist()
         soc = stored_J = np.zeros(0)
-        if any(news[slot] & (BEGUN | ERUPTED) for slot in happened):
+        if any(news[slot] & (BEGUN | COLLAPSED | ERUPTED) for slot in happened):
             soc, stored_J = self._observe()
         for slot in happened:
             found, news[slot] = int(news[slot]), 0
@@ -211,13 +215,15 @@ class RunawayCells:
             if found & BEGUN:
                 self._begin(slot, soc[slot])
             if found & COLLAPSED:
-                self._collapse(slot)
+                self._collapse(slot, soc[slot], stored_J[slot])
             if found & RAN:
                 self._run_away(slot, end)
             if found & ERUPTED:
                 self._erupt(slot, stored_J[slot])
             if found & (COLLAPSED | ERUPTED):
                 torn |= self._tear(slot)
+            if found & DRY:
+                self._scale_resistance(slot, DRIED)
             if found & SPENT:
                 self._burn_out(slot)
             if found & VENTED:
@@ -225,7 +231,7 @@ class RunawayCells:
             if found & FAILED:
                 cell = int(self._plant.topology.slot_cell[slot])
                 self._plant.tell("not_finite", "cell", cell, math.nan, 0.0)
-            changed |= bool(found & (COLLAPSED | ERUPTED | SPENT))
+            changed |= bool(found & (COLLAPSED | ERUPTED | SPENT | DRY))
         if changed:
             self._plant.alert(end)
         if torn:
@@ -261,11 +267,31 @@ class RunawayCells:
         flows = self._plant.flows
         add_to(flows.total, flows.low, FUELLED, self._fuel_J(slot)[0] - before_J)
 
-    def _collapse(self, slot: int) -> None:
-        """Put the short of a collapsed separator into a cell, for good."""
-        if self._spec is not None:
-            self.view.own_S[slot] = 1.0 / self._spec.short_ohm
-            self._tell("separator_collapsed", slot, self._spec.separator_K)
+    def _collapse(self, slot: int, soc: float, stored_J: float) -> None:
+        """Put the short of a collapsed separator into a cell, for good.
+
+        What is left of its reactants becomes that of the charge which it has now, in proportion;
+        how much of that charge will go through is settled too.
+        """
+        if self._spec is None or self._tables is None:
+            return
+        view, at, before_J = self.view, self._at(slot), self._fuel_J(slot)[0]
+        then, now = (
+            np.array(amounts(self._tables, np.full(self._nodes, charge)))
+            for charge in (view.soc[slot], soc)
+        )
+        extents, energy = np.divide(now, then, out=np.ones_like(then), where=then != 0.0)
+        view.extents[at] *= extents
+        view.energy_J[at] *= energy
+        view.soc[slot] = soc
+        flows = self._plant.flows
+        add_to(flows.total, flows.low, FUELLED, self._fuel_J(slot)[0] - before_J)
+        over = self._spec.params.over_soc
+        given = 1.0 if over is None else float(np.interp(soc, over.soc, over.charge))
+        view.held_J[slot] = view.to_give_J[slot] = given * max(stored_J, 0.0)
+        view.locked_J[slot] = (1.0 - given) * max(stored_J, 0.0)
+        view.own_S[slot] = 1.0 / self._spec.short_ohm
+        self._tell("separator_collapsed", slot, self._spec.separator_K)
 
     def _run_away(self, slot: int, end: int) -> None:
         self.view.since_s[slot] = end / 1000.0
@@ -275,14 +301,19 @@ class RunawayCells:
         """Set what a cell keeps from now on of its heat: `packs.runaway`."""
         if self._spec is None:
             return
-        view, left_J = self.view, self._fuel_J(slot)[0]
-        kept_J, left_J = float(view.reaction_J[slot]), left_J + max(stored_J, 0.0)
-        keeps_J = self._spec.body_share * (kept_J + left_J) - kept_J
-        view.share[slot] = min(max(keeps_J / max(left_J, 1.0), LEAST_SHARE), 1.0)
+        view, fuel_J = self.view, self._fuel_J(slot)[0]
+        charge_J = max(stored_J - float(view.locked_J[slot]), 0.0)
+        kept_J = float(view.reaction_J[slot] + view.held_J[slot] - view.to_give_J[slot])
+        left_J = fuel_J + charge_J
+        of_full = min((kept_J + left_J) / self._spec.full_J, 1.0)
+        view.share[slot] = kept_share(
+            self._spec.body_share, self._spec.ejected_mass * of_full, kept_J, left_J
+        )
         k, n = self._n_slots, self._nodes
         for node in range(slot * n, (slot + 1) * n):
             size_J = stored_of(view.extents, view.energy_J, node * k, k)[1]
             view.fuel_J[node] = max(size_J, SPENT_K)
+            view.planned_J[node] = (view.fuel_J[node] + charge_J / n) / max(of_full, SPENT_K)
         view.n_ran[0] += 1
 
     def _tear(self, slot: int) -> bool:
@@ -290,11 +321,17 @@ class RunawayCells:
         is_torn = int(self.view.phase[slot]) & (COLLAPSED | ERUPTED) == COLLAPSED | ERUPTED
         if self._spec is None or not is_torn:
             return False
-        self.view.own_S[slot] = SHORT_S / (EVENT_S * self._spec.short_ohm)
+        half_ohm = 0.5 * self._spec.short_ohm * EVENT_S / SHORT_S
+        self.view.own_S[slot] = 1.0 / half_ohm
+        own_ohm = float(self._plant.cell_arrays.r_ohm[slot])
+        if not int(self.view.phase[slot]) & DRY:
+            self._scale_resistance(slot, min(half_ohm / max(own_ohm, half_ohm), 1.0))
+        return True
+
+    def _scale_resistance(self, slot: int, factor: float) -> None:
         scale = getattr(self._plant.model, "scale_resistance", None)
         if scale is not None:  # a plug-in's cells may not know how
-            scale(self._plant.cells.lanes, slot, TORN)
-        return True
+            scale(self._plant.cells.lanes, slot, factor)
 
     def _burn_out(self, slot: int) -> None:
         """Open a spent cell; its short goes on inside it."""

@@ -43,7 +43,7 @@ class RunawayNumbers(NamedTuple):
         Of a cell; 0 where a cell is one node.
     hottest_at, layer_K_at, layer_capacity_at, layer_kelvin_at : int
         Hottest temperature of each cell, its own where it is one node; `ReactingLayers`.
-    awake_at : int
+    awake_at ... locked_at : int
         See `RunawayArrays`.
     """
 
@@ -85,6 +85,10 @@ class RunawayNumbers(NamedTuple):
     layer_capacity_at: int
     layer_kelvin_at: int
     awake_at: int
+    planned_at: int
+    to_give_at: int
+    held_at: int
+    locked_at: int
 
 
 class RunawayArrays(NamedTuple):
@@ -99,12 +103,17 @@ class RunawayArrays(NamedTuple):
     fuel_J : float64 (n * m,), what each held when the cell erupted
     reaction_J, ejected_J, ejected_kg : float64 (n,), released, and what has left, so far
     out_J, out_kg : float64 (n,), what leaves in this step
-    progress : float64 (n,), how far its reactions have come, 0 to 1
+    progress : float64 (n,), how far its event has come, 0 to 1
     phase, news : int64 (n,)
     scratch : float64 (2 * n_slots + 3,)
     rows, marks, curve_K, curve_log10
         The reactions, as `cell_models.runaway` takes them.
     awake : int64 (n,), cells to look at in this step
+    planned_J : float64 (n * m,)
+        With so much heat after the eruption leaves all that ever leaves.
+    to_give_J, held_J, locked_J : float64 (n,)
+        Of the charge of a collapsed cell, as heat of currents: what is to come until it gives no
+        more, what that was when the separator collapsed, and what stays for good.
     """
 
     extents: Floats
@@ -126,9 +135,13 @@ class RunawayArrays(NamedTuple):
     curve_K: Floats
     curve_log10: Floats
     awake: Ints
+    planned_J: Floats
+    to_give_J: Floats
+    held_J: Floats
+    locked_J: Floats
 
 
-N_FLOATS, N_INTS = 6, 32
+N_FLOATS, N_INTS = 6, 36
 """Of `RunawayNumbers`: the first ones are floats."""
 
 
@@ -141,7 +154,7 @@ def numbers_at(where, f, i):
         i[b + 4], i[b + 5], i[b + 6], i[b + 7], i[b + 8], i[b + 9], i[b + 10], i[b + 11],
         i[b + 12], i[b + 13], i[b + 14], i[b + 15], i[b + 16], i[b + 17], i[b + 18], i[b + 19],
         i[b + 20], i[b + 21], i[b + 22], i[b + 23], i[b + 24], i[b + 25], i[b + 26], i[b + 27],
-        i[b + 28], i[b + 29], i[b + 30], i[b + 31],
+        i[b + 28], i[b + 29], i[b + 30], i[b + 31], i[b + 32], i[b + 33], i[b + 34], i[b + 35],
     )  # fmt: skip
 
 
@@ -158,7 +171,8 @@ def open_runaway(m, n, f, i):
         part(f, m.rows_at, m.n_rows * N_ROWS).reshape(m.n_rows, N_ROWS),
         part(i, m.marks_at, m.n_rows * N_MARKS).reshape(m.n_rows, N_MARKS),
         part(f, m.curve_K_at, m.n_curve), part(f, m.curve_log10_at, m.n_curve),
-        part(i, m.awake_at, n),
+        part(i, m.awake_at, n), part(f, m.planned_at, nodes), part(f, m.to_give_at, n),
+        part(f, m.held_at, n), part(f, m.locked_at, n),
     )  # fmt: skip
 
 

@@ -155,11 +155,13 @@ class RunawaySpec:
     body_share : float
         Of all heat that a cell releases, what it keeps; the rest leaves with matter.
     ejected_mass : float
-        Of a cell's mass, what leaves.
+        Of a full cell's mass, what leaves.
     separator_K : float
         At which its separator collapses.
     short_ohm : float
         What then lies across its terminals.
+    full_J : float
+        All heat of a full cell, reactions and charge: with less, less mass leaves.
     """
 
     params: RunawayParams
@@ -168,6 +170,7 @@ class RunawaySpec:
     ejected_mass: float
     separator_K: float
     short_ohm: float
+    full_J: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,7 +120,8 @@ def _runaway(engine: Engine, cell: Any) -> list[RecordedChannel]:
     return [
         _channel(
             "truth/cell_runaway", view.phase, "cell",
-            text="sum of 1 reacting, 2 separator collapsed, 4 ran away, 8 erupted, 16 spent",
+            text="sum of 1 reacting, 2 separator collapsed, 4 ran away, 8 erupted, 16 spent, "
+            "64 gives no more charge, 128 its can has opened",
             index=cell, dtype="u1",
         ),
         _channel(

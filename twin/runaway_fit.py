@@ -2,8 +2,9 @@
 
 They are those of a shipped set, or of a user's own self-heating curve. All heat that a calorimeter
 saw includes the cell's charge, which in a pack the circuit gives: through the short of a collapsed
-separator. So the store of a curve is what is left without it, and in sum a cell releases what was
-measured; above the collapse it heats itself faster than its curve by what the short adds.
+separator. So the reactions of a curve, and of a set that says what whole cells release, hold what
+is left without it, and in sum a cell releases what was measured; above the collapse it heats itself
+faster than in the calorimeter by what the short adds.
 
 Totals of heat are held against 314 fully charged cells of the battery failure databank (its
 second version: doi:10.1038/s41467-024-52653-3), recomputed: from 3.66 to 6.89 kJ/Wh in 90 % of
@@ -41,7 +42,13 @@ CURVE = f"{KEY}.curve"
 
 def rated_Wh(cell: EcmParams) -> float:
     """Return the energy of a circuit's cell from full to empty, at rest [Wh]."""
-    return cell.capacity_As * float(np.mean((cell.ocv_V[1:] + cell.ocv_V[:-1]) / 2.0)) / 3600.0
+    return float(charge_J(cell)[-1]) / 3600.0
+
+
+def charge_J(cell: EcmParams) -> np.ndarray:
+    """Return what a circuit's cell holds at each of the charges of its OCV, at rest [J]."""
+    step_As = cell.capacity_As / (len(cell.ocv_V) - 1)
+    return np.append(0.0, np.cumsum((cell.ocv_V[1:] + cell.ocv_V[:-1]) / 2.0)) * step_As
 
 
 def curve_sha256(section: Runaway | None, folder: Path) -> str:
@@ -81,7 +88,9 @@ def reactions_of(section: Runaway, cell: EcmParams, folder: Path) -> RunawayPara
     """
     curve = section.curve
     if curve is None:
-        return load_runaway_params(section.set or "")
+        held_J = charge_J(cell)
+        soc = np.linspace(0.0, 1.0, len(held_J))
+        return load_runaway_params(section.set or "").without_charge(soc, held_J)
     own = FittedCell(
         name=f"{cell.name} with {curve.file}", chemistry=cell.chemistry, form_factor="cylinder",
         mass_kg=curve.mass or cell.mass_kg,
@@ -107,6 +116,7 @@ def runaway_spec(section: Runaway, cell: EcmParams, folder: Path) -> RunawaySpec
         ejected_mass=EJECTED_MASS if ejected is None else ejected,
         separator_K=params.separator_K if separator_K is None else separator_K,
         short_ohm=volts * SHORT_S / cell.capacity_As if short_ohm is None else short_ohm,
+        full_J=params.heat_J(electrical=False) + 3600.0 * rated_Wh(cell),
     )
 
 

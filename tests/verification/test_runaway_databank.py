@@ -11,20 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cell_models.runaway_params import load_runaway_params
 from validation.runaway import databank
 from validation.runaway.cases import read_conditions, run_case
 from validation.runaway.event import HEATER_J, Released, fitting_sets, released
 
 NMC, NCA = "nmc_21700_arc", "nca_21700_arc"
-NOT_HELD = {
-    f"{name}, {what}"
-    for name in (NMC, NCA)
-    for what in (
-        "60 % charged: all heat over rated energy", "20 % charged: all heat over rated energy",
-        "full: from runaway to nine tenths of its heat",
-    )
-}  # fmt: skip
 
 
 def made(**changes: float) -> Released:
@@ -33,8 +24,8 @@ def made(**changes: float) -> Released:
 
     numbers = {
         "rated_Wh": 20.0, "mass_kg": 0.07, "reaction_J": 40e3, "electrical_J": 60e3,
-        "heater_J": 10e3, "ejected_J": 77e3, "ejected_kg": 0.035, "runaway_s": 10.0,
-        "spent_s": 14.0, "residual": 1e-13,
+        "heater_J": 10e3, "ejected_J": 77e3, "ejected_kg": 0.035, "runaway_s": 8.0,
+        "erupted_s": 10.0, "spent_s": 14.0, "residual": 1e-13,
     } | changes  # fmt: skip
     time_s = np.array([0.0, 10.0, 12.0, 14.0, 16.0])
     heat_J = np.array([0.0, 0.1, 0.5, 0.95, 1.0]) * (
@@ -63,20 +54,17 @@ def test_each_claim_fails_by_what_is_beyond_its_band(monkeypatch: pytest.MonkeyP
     full, at_60, _, at_20, *rest = of()
     assert full.passed
     assert all(claim.passed for claim in rest)
-    assert at_60.value == pytest.approx(0.5)
-    assert "charge alone gives 3 kJ/Wh" in at_20.note
+    assert (at_60.value, at_20.value) == (pytest.approx(0.5), pytest.approx(4.5))
     wrong = of(ejected_J=109e3, ejected_kg=0.0, spent_s=30.0, residual=1e-6)[5:]
     assert [claim.passed for claim in wrong] == [False, False, False, True, False]
-    assert "keep more of it" in of(reaction_J=0.0)[1].note
     assert not of(residual=math.nan)[-1].passed
 
 
 def test_a_full_cell_releases_its_reactants_and_its_charge() -> None:
     found = released(NMC, 1.0)
     assert fitting_sets() == (NCA, NMC)
-    stored_J = load_runaway_params(NMC).heat_J(electrical=False)
-    assert found.reaction_J == pytest.approx(stored_J, rel=1e-3)
     charge_J = 3600.0 * found.rated_Wh  # to 0 V, and so a few percent more than to 2.5 V
+    assert found.reaction_J == pytest.approx(5050.0 * found.rated_Wh - charge_J, rel=1e-3)
     assert charge_J < found.electrical_J < 1.05 * charge_J
     assert found.heater_J == pytest.approx(HEATER_J, rel=1e-9)
     assert found.ejected_share == pytest.approx(0.53, rel=1e-3)
@@ -97,11 +85,10 @@ def test_an_empty_cell_has_nothing_to_run_away_with() -> None:
 
 
 @pytest.mark.slow
-def test_what_holds_and_what_does_not_is_known() -> None:
+def test_all_claims_hold() -> None:
     found = databank.run()
     assert len(found) == 20
-    assert {claim.name for claim in found if not claim.passed} == NOT_HELD
-    assert all(";" in claim.note for claim in found if not claim.passed)  # says why
+    assert [claim for claim in found if not claim.passed] == []
 
 
 @pytest.mark.slow
@@ -116,13 +103,13 @@ def test_an_event_depends_little_on_step_and_heater(soc: float) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_says_that_limits_were_not_met_and_draws(tmp_path: Path) -> None:
+def test_the_command_holds_them_and_draws(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     from twin.cli.app import app
 
     path = tmp_path / "databank.svg"
     called = CliRunner().invoke(app, ["validate", "databank", "--figure", str(path), "--json"])
-    assert called.exit_code == 1
-    assert {claim["name"] for claim in json.loads(called.stdout) if not claim["passed"]} == NOT_HELD
+    assert called.exit_code == 0
+    assert all(claim["passed"] for claim in json.loads(called.stdout))
     assert path.read_text(encoding="utf-8").count("<path") > 20

@@ -74,7 +74,8 @@ class Runaway(Section):
     )
     ejected_mass: Ejected | None = Field(
         default=None,
-        description="of a cell's mass, what leaves. Cylinders: 53 percent",
+        description="of a full cell's mass, what leaves; less with less heat. Cylinders: "
+        "53 percent",
         examples=["53 percent"],
     )
     separator_temperature: units.Kelvin | None = Field(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cell_models.ecm_params import load_ecm_params
 from cell_models.runaway_params import load_runaway_params, parameter_names
+from packs.burning import ERUPTED
 from twin.build import build
 from twin.engine import Engine
 from twin.runaway_fit import rated_Wh, unfit
@@ -49,7 +50,7 @@ class Released:
     rated_Wh, mass_kg : float, of the circuit's cell, and of that of the set
     reaction_J, electrical_J, heater_J : float, heat of reactions, of its charge, of the heater
     ejected_J, ejected_kg : float, heat and mass that left it
-    runaway_s, spent_s : float, NaN where it did not
+    runaway_s, erupted_s, spent_s : float, NaN where it did not; matter leaves from the second on
     residual : float, of all energy balances, relative
     time_s, temperature_K, heat_so_far_J : float64 (n,)
         The last is heat of reactions and charge together.
@@ -63,6 +64,7 @@ class Released:
     ejected_J: float
     ejected_kg: float
     runaway_s: float
+    erupted_s: float
     spent_s: float
     residual: float
     time_s: NDArray[np.float64] = field(repr=False)
@@ -100,13 +102,13 @@ class Released:
 
     @property
     def event_s(self) -> float:
-        """From runaway to spent [s]."""
-        return self.spent_s - self.runaway_s
+        """From the first matter that leaves to spent [s]."""
+        return self.spent_s - self.erupted_s
 
     @property
     def nine_tenths_s(self) -> float:
-        """From runaway until nine tenths of all heat are out [s]."""
-        return float(self.time_s[self.heat_so_far_J >= 0.9 * self.heat_J][0]) - self.runaway_s
+        """From the first matter that leaves until nine tenths of all heat are out [s]."""
+        return float(self.time_s[self.heat_so_far_J >= 0.9 * self.heat_J][0]) - self.erupted_s
 
     @property
     def peak_degC(self) -> float:
@@ -154,7 +156,7 @@ def released(set_name: str, soc: float, heater_W: float = 80.0, step_ms: float =
     slot = int(plant.topology.cell_slot[0])
     view, cells = plant.runaway.view, plant.cells
     ledger.observe()
-    charge_J, spent_s = float(ledger.stored_J[slot]), math.nan
+    charge_J, erupted_s, spent_s = float(ledger.stored_J[slot]), math.nan, math.nan
     seen = [(0.0, float(cells.temperature_K[slot]), 0.0)]
     while engine.tick < engine.clock.end and not engine.tick / 1e3 >= spent_s + AFTER_S:
         engine.step()
@@ -162,6 +164,8 @@ def released(set_name: str, soc: float, heater_W: float = 80.0, step_ms: float =
         heat_J = float(view.reaction_J[slot]) + charge_J - float(ledger.stored_J[slot])
         seen.append((engine.tick / 1e3, float(cells.temperature_K[slot]), heat_J))
         spent_s = _first(engine, "cell_spent")
+        if math.isnan(erupted_s) and view.phase[slot] & ERUPTED:
+            erupted_s = engine.tick / 1e3
     time_s, temperature_K, heat_so_far_J = np.array(seen).T
     ledger.close()
     terms = ledger.as_dict()
@@ -170,7 +174,8 @@ def released(set_name: str, soc: float, heater_W: float = 80.0, step_ms: float =
         mass_kg=load_runaway_params(set_name).cell.mass_kg, reaction_J=float(view.reaction_J[slot]),
         electrical_J=charge_J - float(ledger.stored_J[slot]), heater_J=terms["heater_J"],
         ejected_J=float(view.ejected_J[slot]), ejected_kg=float(view.ejected_kg[slot]),
-        runaway_s=_first(engine, "cell_runaway"), spent_s=spent_s, residual=terms["residual"],
+        runaway_s=_first(engine, "cell_runaway"), erupted_s=erupted_s, spent_s=spent_s,
+        residual=terms["residual"],
         time_s=time_s, temperature_K=temperature_K, heat_so_far_J=heat_so_far_J,
     )  # fmt: skip
 
@@ -186,6 +191,7 @@ def event(set_name: str, soc: float, heater_W: float) -> dict[str, Any]:
         "body_share_without_heater": found.own_body_share,
         "ejected_mass_share": found.ejected_share,
         "runaway_s": found.runaway_s,
+        "erupted_s": found.erupted_s,
         "event_s": found.event_s,
         "nine_tenths_of_heat_s": found.nine_tenths_s,
         "peak_degC": found.peak_degC,
