@@ -93,9 +93,9 @@ def test_a_spent_cell_has_kept_its_share_and_lost_its_mass(burnt) -> None:
     assert (lost_kg[spent] > 0.99 * whole_kg * of_full).all()  # more where neighbours fed it
     assert (lost_kg[spent] < whole_kg * (1.0 + 1e-9)).all()
     ejected_J, share = of_cells(site, "ejected_J")[spent], of_cells(site, "share")[spent]
-    full_J = NMC.params.heat_J() + 3600.0 * NMC.params.cell.energy_Wh
-    assert (share < NMC.body_share).all()  # until it erupted it kept all
-    assert (ejected_J > 0.5 * (1.0 - NMC.body_share) * full_J).all()
+    assert (share > NMC.body_share).all()  # of that, matter takes along a part
+    left = ejected_J / heat_J[spent]
+    assert (left > 0.6).all() and (left < 0.9).all()  # with what neighbours gave, 72 % in all
     capacity = of_cells(site, "capacity_J_per_K")
     whole = site.model.heat_capacity_J_per_K
     kg_per_J_per_K = NMC.params.cell.mass_kg / whole
