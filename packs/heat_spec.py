@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ALUMINIUM_MELTS_K = 855.15
+"""Solidus of the aluminium alloy 6061, 582 degC; it is liquid at 652 degC (The Aluminum
+Association, typical values). Casting alloys of aluminium and silicon begin to melt at 557 to 577
+degC, mild steel near 1450 degC."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarrierSpec:
@@ -65,11 +70,15 @@ class HousingSpec:
         One cell to it.
     ambient_W_per_K : float
         One housing to the air.
+    melting_K : float
+        Where it begins to melt. That is told, and nothing follows from it: housings keep their
+        shape and take no heat of fusion.
     """
 
     J_per_K: float
     cell_W_per_K: float
     ambient_W_per_K: float
+    melting_K: float = ALUMINIUM_MELTS_K
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

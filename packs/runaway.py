@@ -211,6 +211,16 @@ def react_layered(count, h, numbers, cells, site, a, layers):
     return found
 
 
+@inlined
+def melts(numbers, floats, ints):
+    """Say whether a housing is hotter than where it begins to melt, and has not been told."""
+    house_K, melted = numbers.house_K_at, numbers.melted_at
+    for m in range(numbers.n_houses):
+        if floats[house_K + m] > numbers.melting_K and ints[melted + m] == 0:
+            return True
+    return False
+
+
 @kernel
 def react_cells(end, h, where, cells, site, floats, ints):
     """Let all cells react that are hot, or have erupted.
@@ -231,7 +241,8 @@ def react_cells(end, h, where, cells, site, floats, ints):
     Returns
     -------
     int
-        `REACTING`, which also holds the short step, `NEWS`: see `news`, and `AWAKE`.
+        `REACTING`, which also holds the short step, `NEWS`: see `news`, or a housing begins to
+        melt, and `AWAKE`.
     """
     numbers, n = numbers_at(where, floats, ints), len(cells.temperature_K)
     layers = open_reacting_layers(numbers, n, floats)
@@ -257,6 +268,8 @@ def react_cells(end, h, where, cells, site, floats, ints):
         status = AWAKE | react_nodes(count, h, numbers, cells, site, a)
     if status & REACTING:
         ints[numbers.alert_at] = max(ints[numbers.alert_at], end + ALERT_MS)
+    if melts(numbers, floats, ints):
+        status |= NEWS
     return status
 
 

@@ -84,6 +84,8 @@ def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
     add("runaway", "since_s", (n,), unit="s", initial=math.nan)
     add("runaway", "phase", (n,), integer=True)
     add("runaway", "n_ran", integer=True)
+    houses = 0 if spec.thermal.housing is None else topology.n_modules
+    add("runaway", "melted", (houses,), integer=True)
     schema.scratch("of_runaway", "short_S", n)
     schema.scratch("of_runaway", "news", n, integer=True)
     schema.scratch("of_runaway", "awake", n, integer=True)
@@ -114,6 +116,9 @@ class RunawayCells:
         self._plant = plant
         self.view: Any = state.view("runaway")
         self._spec, self._tables = spec.runaway, tables_of(spec)
+        self._house_K: Any = state.view("thermal").house_K
+        housing = spec.thermal.housing
+        self._melting_K = math.inf if housing is None else housing.melting_K
         self._beside: Any = state.view("of_runaway")
         self._n_slots, self._nodes = 0, nodes_of(spec)
         self._hottest_K = plant.cells.temperature_K
@@ -147,7 +152,8 @@ class RunawayCells:
             gate_K=asked.gate_K, separator_K=asked.separator_K,
             reference_K=spec.initial_temperature_K, capacity_J_per_K=whole_J_per_K,
             kg_K_per_J=asked.params.cell.mass_kg / whole_J_per_K,
-            ejected_mass=asked.ejected_mass, alert_ticks=max(1, round(spec.alert_step_s * 1000.0)),
+            ejected_mass=asked.ejected_mass, melting_K=self._melting_K,
+            alert_ticks=max(1, round(spec.alert_step_s * 1000.0)),
             n_slots=len(tables.names), n_rows=len(tables.rows), n_curve=len(tables.curve_K),
             n_ran_at=at(view.n_ran), alert_at=at(control.alert_until),
             overlay_S_at=at(plant.overlay.cell_short_S), extents_at=at(view.extents),
@@ -164,6 +170,7 @@ class RunawayCells:
             layer_kelvin_at=at(layers.kelvin_per_J), awake_at=at(beside.awake),
             planned_at=at(view.planned_J), to_give_at=at(view.to_give_J),
             held_at=at(view.held_J), locked_at=at(view.locked_J),
+            n_houses=len(view.melted), house_K_at=at(self._house_K), melted_at=at(view.melted),
         )  # fmt: skip
         beside.limits[:], beside.places[:] = numbers[:N_FLOATS], numbers[N_FLOATS:]
         return Fitted(True, at(beside.limits), at(beside.places))
@@ -236,7 +243,15 @@ class RunawayCells:
             self._plant.alert(end)
         if torn:
             self._plant.control.alert_until[0] = end + EMPTY_TICKS
+        self._tell_melting()
         self.gas.tell()
+
+    def _tell_melting(self) -> None:
+        """Take note of housings that have begun to melt."""
+        melted = self.view.melted
+        for m in np.flatnonzero((self._house_K > self._melting_K) & (melted == 0)).tolist():
+            melted[m] = 1
+            self._plant.tell("housing_melts", "module", m, float(self._house_K[m]), self._melting_K)
 
     def _observe(self) -> tuple[np.ndarray, np.ndarray]:
         """Return charge and electrical energy [J] of every cell."""

@@ -45,6 +45,10 @@ class RunawayNumbers(NamedTuple):
         Hottest temperature of each cell, its own where it is one node; `ReactingLayers`.
     awake_at ... locked_at : int
         See `RunawayArrays`.
+    melting_K : float
+    n_houses, house_K_at, melted_at : int
+        Where housings begin to melt; how many there are, their temperatures, and which have passed
+        that and have been told.
     """
 
     gate_K: float
@@ -53,6 +57,7 @@ class RunawayNumbers(NamedTuple):
     capacity_J_per_K: float
     kg_K_per_J: float
     ejected_mass: float
+    melting_K: float
     alert_ticks: int
     n_slots: int
     n_rows: int
@@ -89,6 +94,9 @@ class RunawayNumbers(NamedTuple):
     to_give_at: int
     held_at: int
     locked_at: int
+    n_houses: int
+    house_K_at: int
+    melted_at: int
 
 
 class RunawayArrays(NamedTuple):
@@ -141,7 +149,7 @@ class RunawayArrays(NamedTuple):
     locked_J: Floats
 
 
-N_FLOATS, N_INTS = 6, 36
+N_FLOATS, N_INTS = 7, 39
 """Of `RunawayNumbers`: the first ones are floats."""
 
 
@@ -150,11 +158,12 @@ def numbers_at(where, f, i):
     """Return the numbers that begin at a place."""
     a, b = where.floats_at, where.ints_at
     return RunawayNumbers(
-        f[a], f[a + 1], f[a + 2], f[a + 3], f[a + 4], f[a + 5], i[b], i[b + 1], i[b + 2], i[b + 3],
-        i[b + 4], i[b + 5], i[b + 6], i[b + 7], i[b + 8], i[b + 9], i[b + 10], i[b + 11],
+        f[a], f[a + 1], f[a + 2], f[a + 3], f[a + 4], f[a + 5], f[a + 6], i[b], i[b + 1], i[b + 2],
+        i[b + 3], i[b + 4], i[b + 5], i[b + 6], i[b + 7], i[b + 8], i[b + 9], i[b + 10], i[b + 11],
         i[b + 12], i[b + 13], i[b + 14], i[b + 15], i[b + 16], i[b + 17], i[b + 18], i[b + 19],
         i[b + 20], i[b + 21], i[b + 22], i[b + 23], i[b + 24], i[b + 25], i[b + 26], i[b + 27],
         i[b + 28], i[b + 29], i[b + 30], i[b + 31], i[b + 32], i[b + 33], i[b + 34], i[b + 35],
+        i[b + 36], i[b + 37], i[b + 38],
     )  # fmt: skip
 
 

@@ -32,6 +32,8 @@ TEXTS = {
     "can_opened": "the can of {where} opened at {celsius:.0f} °C: gas and vapour leave it",
     "can_pierced": "the can of {where} is pierced: gas and vapour leave it from now on",
     "module_relief": "the relief vent of {where} opened; the pressure reached {kilopascal:.0f} kPa",
+    "housing_melts": "the housing of {where} passed {limit_celsius:.0f} °C, where it begins to "
+    "melt; the model keeps it whole, so what it says from here on no longer holds",
     "gas_ignited": "the gas in {where} burns: {kilojoule:.0f} kJ so far",
     "cell_spent": "{where} is spent: its reactions released {value:.0f} J; it is open from now on",
     "cid_opened_temperature": "the interrupt device (CID) of {where} opened at {celsius:.1f} °C "
@@ -47,7 +49,7 @@ GONE = {
 CELSIUS_K = 273.15
 GRAVE = (
     "fuse_blown", "string_cut", "separator_collapsed", "cell_runaway", "module_relief",
-    "gas_ignited",
+    "gas_ignited", "housing_melts",
 )  # fmt: skip
 
 

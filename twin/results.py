@@ -12,7 +12,7 @@ from typing import Any
 
 from twin.runfiles.results import Run, open_run
 from twin.whatif.cells import front_of, injected, lost_of, margin_of, outcomes, seed_of
-from twin.whatif.flags import flags_of, warned_of
+from twin.whatif.flags import flags_of, limits_of, warned_of
 from twin.whatif.gas import gas_of, peaks_of
 from twin.whatif.heat import arrival_of, feeds_of, split_of
 from twin.whatif.source import PHASE, Source
@@ -80,7 +80,7 @@ def _read(source: Source) -> WhatIf:
             lost=Lost(n_cells=0, ran_away=0, followed=0, spent=0, opened=0),
             peaks=peaks_of(source), heat=None, feeds=(), margin=None, flags=(),
             warned=Warned(flag_s=None, code="", before_first_s=None, before_second_s=None),
-            gas=gas_of(source), notes=(),
+            gas=gas_of(source), limits=(), notes=(),
         )  # fmt: skip
     return _reacting(source, about)
 
@@ -102,6 +102,6 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
         **about, has_runaway=True, did_spread=lost.followed > 0, cells=cells, seed=seed,
         answer=answer_of(cells, seed, front, lost, margin, warned, arrival, feeds, faults),
         front=front, lost=lost, peaks=peaks_of(source), heat=split_of(source), arrival=arrival,
-        feeds=feeds, margin=margin, flags=flags, warned=warned, gas=gas_of(source),
-        notes=tuple(notes),
+        limits=limits_of(source), feeds=feeds, margin=margin, flags=flags, warned=warned,
+        gas=gas_of(source), notes=tuple(notes),
     )  # fmt: skip

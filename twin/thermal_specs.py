@@ -48,6 +48,7 @@ def thermal_spec(
             J_per_K=housing.heat_capacity,
             cell_W_per_K=housing.cell_conductance,
             ambient_W_per_K=housing.ambient_conductance,
+            melting_K=housing.melting_temperature,
         ),
         cooling=None if thermal.cooling is None else cooling_spec(thermal.cooling),
         layers=None

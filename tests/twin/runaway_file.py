@@ -28,6 +28,7 @@ LEDGER = {
     "stored_thermal_J": 3e4, "coolant_J": 2.5e4, "air_J": 1.5e4, "residual_J": 1e-9,
     "residual": 1e-14, "charge_residual_As": 0.0,
 }  # fmt: skip
+MELTS = "the housing of rack 1, module 1 passed 582 °C"
 BMS = {"protection": [{"code": "early_heat", "quantity": "unexplained_K_per_s"}]}
 
 
@@ -139,6 +140,8 @@ def events() -> list[Event]:
               component=f"{group}, cell 2"),
         Event(time_s=130.0, source="plant", code="module_relief", severity="warning",
               component="rack 1, module 1"),
+        Event(time_s=140.0, source="plant", code="housing_melts", severity="open",
+              component="rack 1, module 1", text=MELTS),
     ]  # fmt: skip
 
 

@@ -167,7 +167,8 @@ def test_gas_that_does_not_burn_leaves_more_fuel(burning: Path) -> None:
 
 def test_the_compiled_way_is_the_stages(burning: Path) -> None:
     """Bit for bit, with gas, flames and housings, while a cell runs away."""
-    fast, slow = build(scenario(FLAMES)), build(scenario(FLAMES))
+    melts = "thermal.housing.melting_temperature=50 degC"
+    fast, slow = build(scenario(FLAMES, melts)), build(scenario(FLAMES, melts))
     slow.plant.compiled = None
     while fast.tick < 227_000:
         fast.step()
@@ -176,3 +177,7 @@ def test_the_compiled_way_is_the_stages(burning: Path) -> None:
             assert np.array_equal(fast.state.floats, slow.state.floats, equal_nan=True), fast.tick
     assert np.array_equal(fast.state.ints, slow.state.ints)
     assert fast.plant.runaway.gas.view.lit[0] == 1
+    assert fast.events == slow.events
+    (told,) = [event for event in fast.events if event.code == "housing_melts"]
+    assert told.value > told.limit == pytest.approx(323.15)
+    assert "the housing of rack 1, module 1 passed 50 °C, where it begins to melt" in told.text

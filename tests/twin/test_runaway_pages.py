@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.twin.runaway_file import HOT_K, PEAK_K, write_run
+from tests.twin.runaway_file import HOT_K, MELTS, PEAK_K, write_run
 from tests.twin.test_report import Page
 from twin.pages.futures import write_futures
 from twin.pages.report import write_report
@@ -57,7 +57,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_the_report_has_a_section_on_runaway(made: dict[str, Path], tmp_path: Path) -> None:
     page, _ = checked(write_report(made["gas"], tmp_path / "a.html"))
     assert "It spread: rack 1, module 1, group 1, cell 1 ran away at 1:40" in page.text
-    for words in (*WORDS, "Gas", "150 % of the lower limit (LFL)", "early_heat".replace("_", " ")):
+    for words in (
+        *WORDS,
+        f"At 2:20 {MELTS}.",
+        "Gas",
+        "150 % of the lower limit (LFL)",
+        "early_heat".replace("_", " "),
+    ):
         assert words in page.text
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.twin.runaway_file import LEDGER, SHORT_OHM, TRIGGERED_S, write_run
+from tests.twin.runaway_file import LEDGER, MELTS, SHORT_OHM, TRIGGERED_S, write_run
 from twin.results import what_if
 from twin.whatif.gas import LITRES_PER_MOL
 from twin.whatif.tree import Feed, WhatIf
@@ -116,6 +116,7 @@ def test_gas_is_told_in_litres_by_species(spread: WhatIf, held: WhatIf) -> None:
     assert spread.peaks.pressure is not None
     assert (spread.peaks.pressure.value, spread.peaks.pressure.time_s) == (101825.0, 150.0)
     assert spread.peaks.first_relief_s == 130.0
+    assert spread.limits == (f"At 2:20 {MELTS}.",)
     assert held.gas is None
     assert held.peaks.pressure is None
 

@@ -154,6 +154,11 @@ def relief(found: WhatIf) -> str:
     return "" if found.peaks.first_relief_s is None else f"at {clock(found.peaks.first_relief_s)}"
 
 
+def limits(found: WhatIf) -> str:
+    """Return where the run left what the model holds for."""
+    return " ".join(found.limits)
+
+
 def residual(found: WhatIf) -> str:
     """Return what the energy audit leaves over."""
     if found.energy_residual_J is None:
@@ -171,6 +176,7 @@ def _pascal(value: float) -> str:
 
 
 ROWS: tuple[tuple[str, Callable[[WhatIf], str]], ...] = (
+    ("limits of validity", limits),
     ("began with", began),
     ("warning time", warning),
     ("cells lost", lost),

@@ -2,7 +2,8 @@
 
 Attributes carry the key names of the file and hold SI: seconds, kelvin, watts, and so on. Physics
 has no defaults: an absent key is an error. Only numerics, recording and options may be left out,
-devices of single cells that are not fitted, and what `sensor_sections` names.
+devices of single cells that are not fitted, limits that are told and do nothing, and what
+`sensor_sections` names.
 """
 
 from __future__ import annotations

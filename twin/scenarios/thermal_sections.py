@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from packs.heat_spec import ALUMINIUM_MELTS_K
 from twin.scenarios import units
 from twin.scenarios.section import Section
 from twin.scenarios.units import Bounds, Quantity
@@ -14,6 +15,7 @@ Emissivity = Annotated[float, Quantity(units.FRACTION, Bounds(gt=0.0, le=1.0))]
 Ratio = Annotated[float, Quantity(units.FRACTION, Bounds(gt=0.0))]
 Contact = Annotated[float, Quantity(units.CONDUCTANCE, Bounds(gt=0.0, le=1e6))]
 LayerCount = Annotated[int, Field(strict=True, ge=2, le=20)]
+MeltingPoint = Annotated[float, Quantity(units.TEMPERATURE, Bounds(ge=323.15, le=4000.0))]
 Material = Literal["aerogel", "air", "ceramic_fibre", "mica", "silicone_foam", "vacuum_panel"]
 
 
@@ -61,11 +63,21 @@ class Radiation(Section):
 
 
 class Housing(Section):
-    """The housing of each module: its heat capacity, one cell to it, and all of it to the air."""
+    """The housing of each module: its heat capacity, one cell to it, and all of it to the air.
+
+    Hotter than `melting_temperature` it keeps its shape all the same: an event and the results
+    tell that the model holds no longer.
+    """
 
     heat_capacity: units.JoulesPerKelvin
     cell_conductance: units.WattsPerKelvin
     ambient_conductance: units.WattsPerKelvin
+    melting_temperature: MeltingPoint = Field(
+        default=ALUMINIUM_MELTS_K,
+        description="where it begins to melt; if left out that of an aluminium alloy (6061, "
+        "solidus), 582 degC; steel near 1450 degC",
+        examples=["582 degC"],
+    )
 
 
 class Device(Section):

@@ -1,4 +1,4 @@
-"""What the BMS said first, by detector, and how long before cells ran away."""
+"""What the BMS said first, by detector, how long before cells ran away; what no longer holds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 
 from twin.pages.verdicts import Place, parse_place, place_of
+from twin.pages.wording import clock
 from twin.whatif.cells import Injected
 from twin.whatif.source import Source
 from twin.whatif.tree import CellOutcome, Flag, Warned
@@ -20,6 +21,17 @@ DETECTORS = {
     "insulation_ohm": "insulation",
 }
 """Quantities of the reference BMS in words; others are shown as they are named."""
+
+
+LIMITS = ("housing_melts",)
+"""Events from which on a run is outside of what the model holds for."""
+
+
+def limits_of(source: Source) -> tuple[str, ...]:
+    """Return what a run told of leaving what the model holds for, each with its time."""
+    earlier, _ = source.earlier_events
+    told = sorted([*earlier, *source.run.events], key=lambda event: event.time_s)
+    return tuple(f"At {clock(e.time_s)} {e.sentence}." for e in told if e.code in LIMITS)
 
 
 def flags_of(source: Source, faults: Injected) -> tuple[tuple[Flag, ...], str]:

@@ -334,7 +334,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
-    """The outcome of one run; `has_runaway` is False where the file records no reacting cells."""
+    """The outcome of one run; `has_runaway` is False where the file records no reacting cells.
+
+    `limits` are sentences on where the run left what the model holds for, by time.
+    """
 
     file: str
     scenario: str
@@ -344,6 +347,7 @@ class WhatIf:
     has_runaway: bool
     did_spread: bool
     answer: Answer
+    limits: tuple[str, ...]
     cells: tuple[CellOutcome, ...]
     seed: Seed | None
     front: Front
