@@ -124,6 +124,26 @@ def outflow(P: float, P_a: float, T: float, M: float, gamma: float, discharge_ar
 
 
 @kernel
+def sustained_pressure(choked_Pa: float, P_a: float, gamma: float) -> float:
+    """Give where outflow balances inflow [Pa], from where it would if the flow were choked.
+
+    At or above the critical ratio it is that. Below, with ``b = 1/critical_ratio``, the flow is
+    close to an ellipse, ``m/m_choked(P) = sqrt(1 - ((P_a/P - b)/(1 - b))^2)``, a quadratic in P;
+    within 1 % of `subsonic_flow`.
+
+    References
+    ----------
+    ISO 6358-1:2013, flow through orifices with a critical pressure ratio b.
+    """
+    critical = critical_ratio(gamma)
+    if critical * P_a <= choked_Pa:
+        return choked_Pa
+    b = 1.0 / critical
+    square = P_a * P_a + (1.0 - b) * (1.0 - b) * choked_Pa * choked_Pa
+    return square / (b * P_a + math.sqrt(b * b * P_a * P_a + (1.0 - 2.0 * b) * square))
+
+
+@kernel
 def blowdown_time(V: float, T: float, M: float, gamma: float, discharge_area: float) -> float:
     """Give the time constant [s] with which the pressure falls while choked: mass / mass flow."""
     return V * M / (R * T) / choked_flow(1.0, T, M, gamma, discharge_area)

@@ -33,6 +33,8 @@ class EnclosureSpec:
     reseals : bool, a valve, which holds that pressure; else a disc, which stays open once burst
     wall_W_per_K : float, [W/K], from the gas to the walls
     ignition_K : float or None, [K], where the gas lights by itself; None if nothing ever burns
+    burst_Pa : float, [Pa], absolute, more than which it is taken not to hold. That is told, and
+        nothing follows from it: it stays whole.
     """
 
     free_volume_m3: float
@@ -42,6 +44,7 @@ class EnclosureSpec:
     reseals: bool
     wall_W_per_K: float
     ignition_K: float | None
+    burst_Pa: float = math.inf
 
 
 class GasNumbers(NamedTuple):
@@ -54,6 +57,7 @@ class GasNumbers(NamedTuple):
     wall_W_per_K: float
     burns: bool
     ignition_K: float
+    burst_Pa: float
 
 
 class GasArrays(NamedTuple):
@@ -76,8 +80,9 @@ class GasArrays(NamedTuple):
         ``c_p T0`` with it, heat above that [J], and whether something glows.
     wall_K : float64 (M,), [K]
     surge_Pa : float64 (M,), [Pa]
-        Highest pressure so far before relief: what the walls bear where a flame, or all that came
-        in a step, is faster than the vent. An upper bound; `pressure_Pa` is what stands after it.
+        Highest pressure so far, within steps too: `pressure_Pa` is that at the end of each. Where
+        gas that has gathered burns it is an upper bound: the flame is taken to be at once, faster
+        than the vent.
     pressure_Pa, gas_ppm, lfl_percent : float64 (M,)
         Written: pressure [Pa]; what can burn, by volume [ppm]; the same by `lfl_fraction` [%].
     relieved, lit : int64 (M,)
@@ -117,6 +122,7 @@ def gas_numbers(spec: EnclosureSpec) -> GasNumbers:
         wall_W_per_K=spec.wall_W_per_K,
         burns=spec.ignition_K is not None,
         ignition_K=math.inf if spec.ignition_K is None else spec.ignition_K,
+        burst_Pa=spec.burst_Pa,
     )
 
 

@@ -3,7 +3,8 @@
 One well-mixed ideal gas per module, with constant heat capacities (`cell_models.gases`). A step is
 a row of closed forms, each of which conserves moles and energy exactly and keeps both positive, so
 any step length is stable: take in, burn, lose heat to the walls, let out, let air in. What is fast
-against a step (flames, pressure) ends within it.
+against a step ends within it: fuel that has gathered burns at once, and pressure goes to where as
+much leaves as comes in.
 
 Energy is ``U = T sum(n c_v)``, from 0 K; every flow is booked once, in the order of
 `packs.enclosure.FLOWS`.
@@ -30,7 +31,13 @@ from cell_models.gases import (
     Species,
 )
 from cell_models.jit import kernel
-from cell_models.vent import headspace_pressure, held_moles, outflow
+from cell_models.vent import (
+    choked_flow,
+    headspace_pressure,
+    held_moles,
+    outflow,
+    sustained_pressure,
+)
 
 O2, CO2, H2O = int(Species.O2), int(Species.CO2), int(Species.H2O)
 OK, BAD_INFLOW, NOT_FINITE = 0, 1, 2
@@ -71,6 +78,22 @@ def content(m, gas):
 
 
 @kernel
+def pressure(m, volume_m3, gas):
+    """Give the pressure of a module's gas [Pa]."""
+    n, _, _ = content(m, gas)
+    return headspace_pressure(n, gas.temperature_K[m], volume_m3, 0.0)
+
+
+@kernel
+def fuel(m, gas):
+    """Give what can burn of a module's gas [mol]."""
+    amount = 0.0
+    for s in range(FIRST_FUEL, N_SPECIES):
+        amount += gas.mol[m, s]
+    return amount
+
+
+@kernel
 def stored_J(m, gas):
     """Give the energy of a module's gas [J]: ``T sum(n c_v)``."""
     _, C, _ = content(m, gas)
@@ -106,11 +129,8 @@ def lfl_fraction(m, gas):
 def tell(m, volume_m3, gas):
     """Write what sensors and files see of a module."""
     n, _, _ = content(m, gas)
-    gas.pressure_Pa[m] = headspace_pressure(n, gas.temperature_K[m], volume_m3, 0.0)
-    fuel = 0.0
-    for s in range(FIRST_FUEL, N_SPECIES):
-        fuel += gas.mol[m, s]
-    gas.gas_ppm[m] = 1e6 * fuel / n
+    gas.pressure_Pa[m] = pressure(m, volume_m3, gas)
+    gas.gas_ppm[m] = 1e6 * fuel(m, gas) / n
     gas.lfl_percent[m] = 100.0 * lfl_fraction(m, gas)
 
 
@@ -133,8 +153,11 @@ def take_in(m, gas):
 
 
 @kernel
-def burn(m, ignition_K, gas):
+def burn(m, ignition_K, volume_m3, gathered, gas):
     """Burn all fuel, or of each fuel the same part, until the oxygen is gone.
+
+    Returns by how much the pressure jumps [Pa]: by the part of the fuel that had `gathered` before
+    this step [mol]. What comes in and burns in the same step does so as it comes.
 
     It lights where the gas is hot enough by itself, or where something glows in a mixture above its
     lower flammability limit. To CO2 and H2O, at once: a flame crosses a module in tens of
@@ -144,13 +167,14 @@ def burn(m, ignition_K, gas):
     """
     lights = gas.temperature_K[m] >= ignition_K
     if not lights and not (gas.sparks[m] != 0 and lfl_fraction(m, gas) >= 1.0):
-        return
+        return 0.0
+    at_once, before_Pa = gathered / max(fuel(m, gas), gathered), pressure(m, volume_m3, gas)
     wanted = C = heat = 0.0
     for s in range(N_SPECIES):
         wanted += gas.mol[m, s] * O2_NEED[s]
         C += gas.mol[m, s] * CV[s]
     if wanted <= 0.0:
-        return
+        return 0.0
     part = min(1.0, gas.mol[m, O2] / wanted)
     for s in range(FIRST_FUEL, N_SPECIES):
         amount = part * gas.mol[m, s]
@@ -163,6 +187,7 @@ def burn(m, ignition_K, gas):
     gas.temperature_K[m] = (C * gas.temperature_K[m] + heat) / C_new
     gas.lit[m] = 1
     book(BURNT, m, heat, gas)
+    return at_once * (pressure(m, volume_m3, gas) - before_Pa)
 
 
 @kernel
@@ -176,13 +201,34 @@ def lose_to_walls(m, h, wall_W_per_K, gas):
 
 
 @kernel
-def let_out(m, h, numbers, outside_Pa, gas):
-    """Let gas out through an open relief vent, without overshoot.
+def balanced(begin_Pa, P, T, M, gamma, outside_Pa, opening_m2, kg, h):
+    """Give the pressure after h seconds in which gas comes in evenly and leaves, [Pa].
 
-    What stays expands adiabatically, ``T ~ n^(gamma-1)``. Choked, with ``tau = n/(dn/dt)`` at the
-    start, ``n(h) = n (1 + (gamma-1)/2 h/tau)^(-2/(gamma-1))``, exact; subsonic flow falls faster,
-    so what the form lets out too much is bounded: the pressure never falls below that of the relief
-    (a valve, which closes there) or of the outside (a burst disc).
+    From `begin_Pa`; P is what it would be, with kg of gas, if nothing left. Per mass, as much
+    leaves all the while as at the pressure which prevails, of the beginning or where both flows
+    balance; so ``dP/dt = a - gamma x P/h``, with a known answer. With nothing coming in, and the
+    flow choked, the isentropic ``P(h) = P (1 + (gamma-1)/2 x)^(-2 gamma/(gamma-1))`` is exact.
+    """
+    rise, steady = P - begin_Pa, math.inf
+    if h > 0.0:
+        choked = choked_flow(P, T, M, gamma, opening_m2)
+        steady = sustained_pressure(rise * kg / (gamma * h * choked), outside_Pa, gamma)
+    prevails = max(begin_Pa, min(steady, P))
+    x = h * outflow(prevails, outside_Pa, T, M, gamma, opening_m2) * P / (kg * prevails)
+    falls = math.pow(1.0 + 0.5 * (gamma - 1.0) * x, -2.0 * gamma / (gamma - 1.0))
+    stays = (1.0 - falls) / (gamma * x) if x > 1e-9 else 1.0
+    end = begin_Pa * falls + rise * stays
+    return min(P, max(end, steady) if begin_Pa > steady else end)
+
+
+@kernel
+def let_out(m, h, numbers, outside_Pa, start_Pa, gas):
+    """Let gas out through an open relief vent while it comes in, without overshoot.
+
+    The pressure begins the step at `start_Pa`, what flames made of it at once included. It rises to
+    that of the relief if the vent is shut, and from there on towards where as much leaves as comes
+    in (`balanced`). It never falls below that of the relief (a valve, which closes there) or of the
+    outside (a burst disc). What stays expands adiabatically, ``T ~ n^(gamma-1)``.
 
     References
     ----------
@@ -191,17 +237,24 @@ def let_out(m, h, numbers, outside_Pa, gas):
     n, C, kg = content(m, gas)
     T = gas.temperature_K[m]
     P = headspace_pressure(n, T, numbers.volume_m3, 0.0)
-    gas.surge_Pa[m] = max(gas.surge_Pa[m], P)
+    shut = gas.is_open[m] == 0
     if P > numbers.relief_Pa and not numbers.reseals:
         gas.is_open[m] = 1
     floor = outside_Pa if gas.is_open[m] != 0 else numbers.relief_Pa
     if floor >= P:
+        gas.surge_Pa[m] = max(gas.surge_Pa[m], max(start_Pa, P))
         return
     gas.relieved[m] = 1
-    gamma = 1.0 + n * R / C
-    flow = outflow(P, outside_Pa, T, kg / n, gamma, numbers.opening_m2)
-    fallen = 1.0 + 0.5 * (gamma - 1.0) * h * flow / kg
-    keep = max(math.pow(fallen, -2.0 / (gamma - 1.0)), math.pow(floor / P, 1.0 / gamma))
+    gamma, begin_Pa, open_s = 1.0 + n * R / C, min(start_Pa, P), h
+    if shut and begin_Pa < numbers.relief_Pa:
+        open_s = h * (P - numbers.relief_Pa) / (P - begin_Pa)
+        begin_Pa = numbers.relief_Pa
+    end = balanced(
+        begin_Pa, P, T, kg / n, gamma, outside_Pa, numbers.opening_m2, kg, open_s
+    )  # fmt: skip
+    end = max(end, floor)
+    gas.surge_Pa[m] = max(gas.surge_Pa[m], max(start_Pa, max(begin_Pa, end)))
+    keep = math.pow(end / P, 1.0 / gamma)
     for s in range(N_SPECIES):
         amount = gas.mol[m, s] * (1.0 - keep)
         gas.mol[m, s] -= amount
@@ -287,12 +340,13 @@ def gas_stage(h, numbers, outside_Pa, outside_K, gas):
             continue
         if is_wrong(m, gas):
             return BAD_INFLOW
+        start_Pa, gathered = pressure(m, numbers.volume_m3, gas), fuel(m, gas)
         take_in(m, gas)
         if numbers.burns:
-            burn(m, numbers.ignition_K, gas)
+            start_Pa += burn(m, numbers.ignition_K, numbers.volume_m3, gathered, gas)
         gas.sparks[m] = 0
         lose_to_walls(m, h, numbers.wall_W_per_K, gas)
-        let_out(m, h, numbers, outside_Pa, gas)
+        let_out(m, h, numbers, outside_Pa, start_Pa, gas)
         let_air_in(m, h, numbers, outside_Pa, outside_K, gas)
         tell(m, numbers.volume_m3, gas)
         if not (math.isfinite(gas.pressure_Pa[m]) and gas.pressure_Pa[m] > 0.0):

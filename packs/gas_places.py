@@ -115,8 +115,8 @@ def open_gas(where, f, i):
     """Open numbers and arrays of the gas."""
     at, b, k = i[where.places_at :], where.numbers_at + N_VENT_NUMBERS, N_VENT
     numbers = GasNumbers(
-        f[b], f[b + 1], f[b + 2], f[b + 3] != 0.0, f[b + 4], f[b + 5] != 0.0, f[b + 6]
-    )
+        f[b], f[b + 1], f[b + 2], f[b + 3] != 0.0, f[b + 4], f[b + 5] != 0.0, f[b + 6], f[b + 7]
+    )  # fmt: skip
     s, n = N_SPECIES, len(GAS_FLOWS)
     return numbers, GasArrays(
         table(f, at, k, s), nth(f, at, k + 1), nth(i, at, k + 2), table(f, at, k + 3, s),

@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from packs.plant import Plant
     from packs.runaway_cells import RunawayCells
 
-RELIEVED, LIT, FAILED = 1, 2, 4
-"""Bits of `told`: the relief vent has opened, the gas has burnt, a step was not finished."""
+RELIEVED, LIT, FAILED, BURST = 1, 2, 4, 8
+"""Bits of `told`: the relief vent has opened, the gas has burnt, a step was not finished, the
+pressure was more than the housing is taken to hold."""
 
 
 @kernel
@@ -176,7 +177,8 @@ def vent_modules(h, status, ambient_K, where, cells, site, floats, ints):
         gas.pressure_Pa[0] = np.nan
     heat_housings(where, site, gas, e)
     for m in range(len(e.told)):
-        if gas.relieved[m] * RELIEVED + gas.lit[m] * LIT != e.told[m] & ~FAILED:
+        burst = BURST if gas.surge_Pa[m] > gas_numbers_.burst_Pa else 0
+        if gas.relieved[m] * RELIEVED + gas.lit[m] * LIT + burst != e.told[m] & ~FAILED:
             found |= NEWS
     return found
 
@@ -293,23 +295,25 @@ class ModuleGas:
         return self.sums
 
     def tell(self) -> None:
-        """Take note of relief vents that have opened, and of gas that has burnt."""
-        if not self.where.fitted:
+        """Take note of relief vents that opened, gas that has burnt, housings with too much in."""
+        if not self.where.fitted or self._module is None:
             return
-        view, told = self.view, self.ejecta.told
+        view, told, box = self.view, self.ejecta.told, self._module.enclosure
         happened = (
             view.relieved * RELIEVED + view.lit * LIT + FAILED * ~np.isfinite(self._pressure_Pa)
-        )
+            + BURST * (view.surge_Pa > box.burst_Pa)
+        )  # fmt: skip
         if (happened == told).all():
             return
         for module in np.flatnonzero(happened != told).tolist():
+            surge_Pa = float(view.surge_Pa[module])
             if view.relieved[module] and not told[module] & RELIEVED:
-                surge_Pa = float(view.surge_Pa[module])
-                limit_Pa = self._module.enclosure.relief_Pa if self._module else 0.0
-                self._plant.tell("module_relief", "module", module, surge_Pa, limit_Pa)
+                self._plant.tell("module_relief", "module", module, surge_Pa, box.relief_Pa)
             if view.lit[module] and not told[module] & LIT:
                 burnt_J = float(view.flows[module, GAS_FLOWS.index("burnt_J")])
                 self._plant.tell("gas_ignited", "module", module, burnt_J, np.nan)
+            if happened[module] & ~told[module] & BURST:
+                self._plant.tell("housing_bursts", "module", module, surge_Pa, box.burst_Pa)
             if happened[module] & ~told[module] & FAILED:
                 self._plant.tell("not_finite", "module", module, np.nan, 0.0)
             told[module] = happened[module]

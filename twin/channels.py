@@ -153,7 +153,7 @@ def _gas(engine: Engine, cell: Any) -> list[RecordedChannel]:
     sensed = engine.state.view("sensed")
     of_modules = (
         ("pressure_Pa", sensed.module_pressure_Pa, "Pa", "absolute pressure of the gas"),
-        ("surge_Pa", gas.surge_Pa, "Pa", "highest so far before relief, an upper bound"),
+        ("surge_Pa", gas.surge_Pa, "Pa", "highest so far, within steps too"),
         ("gas_K", gas.temperature_K, "K", "temperature of the gas"),
         ("gas_ppm", sensed.module_gas_ppm, "ppm", "what can burn, by volume"),
         ("lfl_percent", gas.lfl_percent, "%", "the same over its lower flammability limit"),

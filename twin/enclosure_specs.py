@@ -13,10 +13,15 @@ from packs.spec import ModuleSpec
 from packs.topology import Topology
 from twin.scenarios.enclosure_sections import Ejecta, Enclosure, Module
 
+HOLDS_PA = 1e5
+"""By how much more than its relief vent a housing is taken to hold, if a scenario does not say:
+assumed. The gaskets and lids of car packs give way at hundredths to tenths of a bar, a die-cast
+housing holds bars."""
+
 
 def enclosure_spec(enclosure: Enclosure) -> EnclosureSpec:
     """Return the description of the housing of one module."""
-    relief, combustion = enclosure.relief, enclosure.combustion
+    relief, combustion, burst_Pa = enclosure.relief, enclosure.combustion, enclosure.burst_pressure
     return EnclosureSpec(
         free_volume_m3=enclosure.free_volume,
         relief_Pa=relief.pressure,
@@ -25,6 +30,7 @@ def enclosure_spec(enclosure: Enclosure) -> EnclosureSpec:
         reseals=relief.kind == "valve",
         wall_W_per_K=enclosure.wall_conductance,
         ignition_K=None if combustion is None else combustion.ignition_temperature,
+        burst_Pa=relief.pressure + HOLDS_PA if burst_Pa is None else burst_Pa,
     )
 
 

@@ -31,9 +31,13 @@ TEXTS = {
     "is above {limit_celsius:.0f} °C with fuel left",
     "can_opened": "the can of {where} opened at {celsius:.0f} °C: gas and vapour leave it",
     "can_pierced": "the can of {where} is pierced: gas and vapour leave it from now on",
-    "module_relief": "the relief vent of {where} opened; the pressure reached {kilopascal:.0f} kPa",
+    "module_relief": "the relief vent of {where} opened; within this step the pressure reached "
+    "{kilopascal:.0f} kPa",
     "housing_melts": "the housing of {where} passed {limit_celsius:.0f} °C, where it begins to "
     "melt; the model keeps it whole, so what it says from here on no longer holds",
+    "housing_bursts": "the pressure in {where} reached {kilopascal:.0f} kPa, more than the "
+    "{limit_kilopascal:.0f} kPa that its housing is taken to hold: it would have burst; the model "
+    "keeps it whole, so what leaves it from here on is a lower bound",
     "gas_ignited": "the gas in {where} burns: {kilojoule:.0f} kJ so far",
     "cell_spent": "{where} is spent: its reactions released {value:.0f} J; it is open from now on",
     "cid_opened_temperature": "the interrupt device (CID) of {where} opened at {celsius:.1f} °C "
@@ -49,7 +53,7 @@ GONE = {
 CELSIUS_K = 273.15
 GRAVE = (
     "fuse_blown", "string_cut", "separator_collapsed", "cell_runaway", "module_relief",
-    "gas_ignited", "housing_melts",
+    "gas_ignited", "housing_melts", "housing_bursts",
 )  # fmt: skip
 
 
@@ -94,6 +98,7 @@ def event_of(topology: Topology, notice: Notice) -> Event:
             way="out of" if notice.value > 0.0 else "into",
             more=f", nor any of {notice.value - 1:.0f} other groups" if notice.value > 1.0 else "",
             kilopascal=1e-3 * notice.value,
+            limit_kilopascal=1e-3 * notice.limit,
             kilojoule=1e-3 * notice.value,
             celsius=notice.value - CELSIUS_K,
             limit_celsius=notice.limit - CELSIUS_K,

@@ -16,12 +16,14 @@ from cell_models.vent import (
     R,
     boiled,
     boiling_temperature,
+    choked_flow,
     critical_ratio,
     headspace_pressure,
     held_moles,
     latent_heat,
     opens,
     outflow,
+    sustained_pressure,
     vapour_pressure,
 )
 
@@ -180,3 +182,14 @@ def test_a_wrong_row_of_gas_is_refused_by_name(change, said) -> None:
     document["vent"]["gas"][0] |= change
     with pytest.raises(ValueError, match=said):
         from_document(document)
+
+
+@pytest.mark.parametrize("gamma", [1.15, 1.3, 1.4])
+@pytest.mark.parametrize("P", [1.02e5, 1.2e5, 1.6e5, 3e5])
+def test_what_flows_out_at_the_sustained_pressure_is_what_was_asked_for(gamma, P) -> None:
+    """Within 1 %, choked or not."""
+    Pa, T, M, area = 101325.0, 700.0, 0.028, 7e-4
+    flow = outflow(P, Pa, T, M, gamma, area)
+    as_choked_Pa = flow / choked_flow(1.0, T, M, gamma, area)
+    assert sustained_pressure(as_choked_Pa, Pa, gamma) == pytest.approx(P, rel=0.01)
+    assert sustained_pressure(0.0, Pa, gamma) == pytest.approx(Pa, rel=1e-12)

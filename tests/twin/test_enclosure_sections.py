@@ -52,6 +52,7 @@ def test_a_housing_is_told_in_si() -> None:
     assert spec.relief_Pa == 1.3e5
     assert spec.relief_m2 == pytest.approx(5e-4, rel=1e-15)
     assert spec.ignition_K == pytest.approx(873.15)
+    assert spec.burst_Pa == 2.3e5  # 1 bar more than the relief
     assert not spec.reseals
     quiet = Module.model_validate(changed("enclosure.combustion", None))
     assert enclosure_spec(quiet.enclosure).ignition_K is None
@@ -68,6 +69,7 @@ def test_a_housing_is_told_in_si() -> None:
         ("enclosure.relief.area", "0 mm^2", "out of range"),
         ("enclosure.relief.discharge", 1.2, "out of range"),
         ("enclosure.relief.kind", "flap", "'valve' or 'burst_disc'"),
+        ("enclosure.burst_pressure", "1.2 bar", "1.2 bar is not above 1.3 bar, where the relief"),
         ("enclosure.wall_conductance", "-1 W/K", "out of range"),
         ("enclosure.combustion.ignition_temperature", "20 degC", "out of range"),
         ("enclosure.volume", "3 L", "Extra inputs are not permitted"),

@@ -138,6 +138,18 @@ def _peak(pick: Callable[[WhatIf], Peak | None], tell: Callable[[float], str]):
     return text
 
 
+def pressure(found: WhatIf) -> str:
+    """Return the highest pressure within steps, and that of the rows."""
+    within, ends = found.peaks.surge, found.peaks.pressure
+    if within is None or ends is None:
+        return _peak(lambda _: within or ends, _pascal)(found)
+    return (
+        f"{_pascal(within.value)} by {clock(within.time_s)}, {within.where}: the highest within "
+        "any step, an upper bound where gathered gas burns; recorded rows, each the end of a step, "
+        f"show up to {_pascal(ends.value)} at {clock(ends.time_s)}, {ends.where}"
+    )
+
+
 def gas(found: WhatIf) -> str:
     """Return how much gas cells vented, the most of it first."""
     seen = found.gas
@@ -189,8 +201,7 @@ ROWS: tuple[tuple[str, Callable[[WhatIf], str]], ...] = (
     ("hottest housing", _peak(lambda f: f.peaks.housing, celsius)),
     ("hottest gas", _peak(lambda f: f.peaks.gas, celsius)),
     ("gas vented", gas),
-    ("highest pressure", _peak(lambda f: f.peaks.pressure, _pascal)),
-    ("largest surge", _peak(lambda f: f.peaks.surge, _pascal)),
+    ("highest pressure", pressure),
     ("first relief", relief),
     (
         "flammability",

@@ -40,12 +40,34 @@ class Combustion(Section):
 
 
 class Enclosure(Section):
-    """The free volume of one module and its walls; without `combustion` nothing ever burns."""
+    """The free volume of one module and its walls; without `combustion` nothing ever burns.
+
+    At more than `burst_pressure` it stays whole all the same: an event and the results tell that a
+    housing of this kind would have burst.
+    """
 
     free_volume: units.CubicMetres = Field(examples=["12 L"])
     wall_conductance: units.WattsPerKelvin
     relief: Relief
     combustion: Combustion | None = None
+    burst_pressure: ReliefPressure | None = Field(
+        default=None,
+        description="absolute, more than it holds; if left out, 1 bar more than where its relief "
+        "vent opens, assumed",
+        examples=["2.3 bar"],
+    )
+
+    @field_validator("burst_pressure", mode="after")
+    @classmethod
+    def _holds_until_the_relief(cls, value: float | None, info: ValidationInfo) -> float | None:
+        relief = info.data.get("relief")
+        if value is not None and relief is not None and value <= relief.pressure:
+            text = (
+                f"{value / 1e5:g} bar is not above {relief.pressure / 1e5:g} bar, where the relief "
+                "vent opens (relief.pressure); expected more, or leave it out"
+            )
+            raise PydanticCustomError("burst_pressure", "{text}", {"text": text})
+        return value
 
 
 class Share(Section):

@@ -120,6 +120,8 @@ class Peak:
 class Peaks:
     """The highest values that the file records; `first_relief_s` is when the first relief opened.
 
+    `pressure` is of recorded rows, each the end of a step; `surge` the highest within any step, an
+    upper bound where gathered gas burns, at the first row that knows of it.
     `gas_ppm` is what a sensor's place would see, `lfl_percent` the share of the lower flammability
     limit.
     """
