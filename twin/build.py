@@ -122,6 +122,7 @@ class Parts:
         ):
             factories[kind] = self._try(key, resolve, kind, name, folder)
         self._check_reactions(params)
+        self._check_pitch(params)
         self._stop_if_wrong()
         self.params: EcmParams = params
         if scenario.cell.runaway is not None:
@@ -169,6 +170,23 @@ class Parts:
         if reacting is not None and params is not None:
             for key, text in unfit(reacting, params, self._scenario.directory, module):
                 self._problems.append(problem_in(self._scenario, key, text))
+
+    def _check_pitch(self, params: EcmParams | None) -> None:
+        """Note that round cells stand closer than they are wide.
+
+        Cells with layers are flat, and those with a curve of the user's own may be.
+        """
+        cell, pitch = self._scenario.cell, self._scenario.layout.pitch
+        may_be_flat = cell.layers is not None or (cell.runaway and cell.runaway.curve is not None)
+        if params is None or may_be_flat or "cylind" not in params.form_factor.lower():
+            return
+        if pitch < params.diameter_m:
+            text = (
+                f"{1e3 * pitch:g} mm is less than the diameter of {cell.parameters}, "
+                f"{1e3 * params.diameter_m:g} mm: the cells would stand in each other; expected "
+                f"{1e3 * params.diameter_m:g} mm or more"
+            )
+            self._problems.append(problem_in(self._scenario, "layout.pitch", text))
 
     def _stop_if_wrong(self) -> None:
         if self._problems:

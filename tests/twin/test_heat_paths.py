@@ -111,3 +111,15 @@ def test_a_run_with_everything_closes_and_repeats_after_a_restart() -> None:
     assert engine.plant.cooling.level[0] > 0.1  # the pump's least duty is 0.2
     seen = engine.sensors.truth[engine.sensors.slices["coolant_inlet_K"]]
     assert abs(seen[0] - engine.plant.inlet_K[0]) < 0.5
+
+
+def test_round_cells_stand_no_closer_than_they_are_wide() -> None:
+    with pytest.raises(ScenarioError) as refused:
+        twin.build(twin.load_scenario("ev_us06", ["layout.pitch=20 mm"]))
+    (problem,) = refused.value.problems
+    assert problem.key_path == "layout.pitch"
+    assert "20 mm is less than the diameter of lg_m50, 21.1 mm" in str(problem)
+    assert "expected 21.1 mm or more" in str(problem)
+    twin.build(twin.load_scenario("ev_us06", ["layout.pitch=21.1 mm"]))
+    layers = "cell.layers={count: 3, conductance: 1 W/K, along: columns}"
+    twin.build(twin.load_scenario("ev_us06", ["layout.pitch=9 mm", layers]))  # flat

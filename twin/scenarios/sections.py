@@ -190,7 +190,12 @@ class Wiring(Section):
 
 
 class Layout(Section):
-    """One module seen from above: groups run along the columns, and fold."""
+    """One module seen from above: groups run along the columns, and fold.
+
+    Every other row of groups runs backwards. Where `columns` does not divide the groups of a module
+    the last row is shorter, and begins where the row before it ends. `pitch` is from the middle of
+    a cell to that of the next, not less than the diameter of round cells.
+    """
 
     columns: Count
     pitch: units.Metres
