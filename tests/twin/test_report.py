@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from twin.cli.screen import duration
 from twin.pages import plots
 from twin.pages.facts import gather, read_band
 from twin.pages.report import write_report
@@ -350,7 +351,13 @@ def test_places_are_read_from_text() -> None:
 
 
 def test_times_and_energies_read_well() -> None:
-    assert [clock(t) for t in (0.0, 516.5, 7509.0)] == ["0:00", "8:36", "2:05:09"]
+    assert [clock(t) for t in (0.0, 516.4, 7509.0)] == ["0:00", "8:36", "2:05:09"]
+    for time_s, page, screen in (
+        (146.5, "2:27", "2 min 27 s"), (146.4, "2:26", "2 min 26 s"), (179.6, "3:00", "3 min"),
+    ):  # fmt: skip
+        assert (clock(time_s), span(time_s), duration(time_s)) == (page, screen, screen)
+    assert span(7529.9) == duration(7529.9) == "2 h 05 min"
+    assert span(7530.0) == duration(7530.0) == "2 h 06 min"
     assert [span(t) for t in (36.5, 1058.0, 2400.0, 7500.0, 86400.0)] == [
         "36.5 s", "17 min 38 s", "40 min", "2 h 05 min", "24 h",
     ]  # fmt: skip

@@ -123,13 +123,16 @@ def facts(rows: Iterable[tuple[str, str]], title: str | None = None) -> Table:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it: ``12.5 s``, ``8 min 05 s``, ``24 h 00 min``."""
+    """Return a time as people say it: ``12.5 s``, ``8 min 05 s``, ``2 h 05 min``, ``24 h``."""
+    from twin.runfiles.layout import nearest
+
     if seconds < 120.0:
         return f"{seconds:.4g} s"
-    whole = round(seconds)
     if seconds < 7200.0:
-        return f"{whole // 60} min" + (f" {whole % 60:02d} s" if whole % 60 else "")
-    return f"{whole // 3600} h" + (f" {whole % 3600 // 60:02d} min" if whole % 3600 >= 60 else "")
+        minutes, rest = divmod(nearest(seconds), 60)
+        return f"{minutes} min" + (f" {rest:02d} s" if rest else "")
+    hours, rest = divmod(nearest(seconds / 60.0), 60)
+    return f"{hours} h" + (f" {rest:02d} min" if rest else "")
 
 
 def times(factor: float) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from twin.answer_key import size_in_words
 from twin.pages.facts import NOTABLE_K, Facts
 from twin.pages.verdicts import Alarm, Verdict, long_place, place_of
-from twin.runfiles.layout import BEYOND, counted
+from twin.runfiles.layout import BEYOND, counted, nearest
 
 CELSIUS_K = 273.15
 _RAISED = "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
@@ -29,10 +29,13 @@ SOON_S = 10.0
 
 
 def clock(time_s: float | None) -> str:
-    """Return a time as ``8:36`` (minutes) or ``2:05:09`` (hours); ``-0:12`` before the start."""
+    """Return a time as ``8:36`` (minutes) or ``2:05:09`` (hours); ``-0:12`` before the start.
+
+    To the nearest second, as `span` and the screen have it.
+    """
     if time_s is None or not math.isfinite(time_s):
         return "\u2013"
-    total = math.floor(abs(time_s) + 1e-9)
+    total = nearest(abs(time_s))
     sign = "\u2212" if time_s < 0 and total else ""
     hours, minutes, seconds = total // 3600, total // 60 % 60, total % 60
     if hours:
@@ -45,9 +48,9 @@ def span(seconds: float) -> str:
     if seconds < 120.0:
         return f"{seconds:.3g} s"
     if seconds < 7200.0:
-        minutes, rest = divmod(round(seconds), 60)
+        minutes, rest = divmod(nearest(seconds), 60)
         return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
-    hours, rest = divmod(round(seconds / 60.0), 60)
+    hours, rest = divmod(nearest(seconds / 60.0), 60)
     return f"{hours} h {rest:02d} min" if rest else f"{hours} h"
 
 

@@ -6,6 +6,7 @@ and `twin.runfiles.results` gives them back. This module is light, so that every
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,11 @@ ADDED_COLUMNS = ("target", "trigger")
 
 BEYOND = "(beyond its tables: extrapolated)"
 """Said of a value of a cell that was outside the tables of its model."""
+
+
+def nearest(value: float) -> int:
+    """Return the nearest whole number, halves up: how times are rounded wherever they are shown."""
+    return math.floor(value + 0.5)
 
 
 def counted(n: int, word: str) -> str:

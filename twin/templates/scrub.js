@@ -15,7 +15,7 @@
     return new DataView(bytes.buffer);
   }
   function clock(s) {
-    const total = Math.floor(Math.abs(s)), two = (n) => String(n).padStart(2, "0");
+    const total = Math.floor(Math.abs(s) + 0.5), two = (n) => String(n).padStart(2, "0");
     const h = Math.floor(total / 3600), m = Math.floor(total / 60) % 60;
     return h ? h + ":" + two(m) + ":" + two(total % 60) : m + ":" + two(total % 60);
   }
