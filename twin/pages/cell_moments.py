@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.pages.facts import Facts
+from twin.pages.fault_words import what_of
 from twin.pages.moments import AFTER_S, BEFORE_S, Moment, cause_of, of_fault, told, zoom
 from twin.pages.verdicts import Place, Verdict, has, index_of, long_place, parse_place
-from twin.pages.wording import span, what_of
+from twin.pages.wording import span
 
-OF_CELLS = ("internal_short", "joint_resistance", "open_cell")
+SHORTS = ("internal_short", "nail")
+OF_CELLS = (*SHORTS, "joint_resistance", "open_cell")
 """Faults of one cell that its neighbours in the group answer for."""
 JUDGED_S = 60.0
 """Shares of current are taken over this long before and after a fault [s]; assumed."""
@@ -70,7 +72,7 @@ def cell_fault(facts: Facts) -> Moment | None:
     rack_A = run.channel("truth/rack_current_A", first, last)[:, verdict.place["rack"]]
     after = facts.time_s[first:last] > start_s
     own = int(np.flatnonzero(cells == cell)[0])
-    tell = _short_story if verdict.fault.kind == "internal_short" else _share_story
+    tell = _short_story if verdict.fault.kind in SHORTS else _share_story
     return Moment(
         kind="cell",
         sentence=tell(verdict, current_A, rack_A.astype(np.float64), after, own),

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from twin.pages.cell_moments import cell_fault, opened
 from twin.pages.facts import Facts
+from twin.pages.fault_words import what_of
 from twin.pages.moments import AFTER_S, BEFORE_S, Moment, cause_of, of_fault, told, zoom
 from twin.pages.verdicts import has, long_place, parse_place
-from twin.pages.wording import clock, span, what_of
+from twin.pages.wording import clock, span
 
 OF_RACKS = ("external_short", "fuse_open", "contactor_stuck", "link_resistance")
 """Faults that show in the currents and voltages of the racks."""

@@ -6,9 +6,10 @@ import math
 from html import escape
 
 from twin.pages.facts import Facts
+from twin.pages.fault_words import what_of, where_of
 from twin.pages.tables import Cells, badge, table
 from twin.pages.verdicts import Alarm, Verdict, long_place
-from twin.pages.wording import clock, finest, since_of, span, what_of, where_of
+from twin.pages.wording import clock, finest, since_of, span
 
 
 def verdicts(facts: Facts) -> str:

@@ -7,8 +7,8 @@ from html import escape
 
 import numpy as np
 
-from twin.answer_key import size_in_words
 from twin.pages.facts import NOTABLE_K, Facts
+from twin.pages.fault_words import deed_of, what_of, where_of
 from twin.pages.verdicts import Alarm, Verdict, long_place, place_of
 from twin.runfiles.layout import BEYOND, counted, nearest
 
@@ -22,8 +22,6 @@ SAID = {
 }
 
 
-PUT = ("internal_short", "external_short", "insulation_leak")
-"""Kinds of faults that are put somewhere; others begin."""
 SOON_S = 10.0
 """What follows a fault so soon is told by the time since then [s]."""
 
@@ -82,61 +80,6 @@ def celsius(kelvin: float) -> str:
     return f"{kelvin - CELSIUS_K:.1f} \u00b0C".replace("-", "\u2212")
 
 
-def what_of(verdict: Verdict) -> str:
-    """Return a fault as ``internal short of 0.5 \u03a9`` or ``plus contactor stuck closed``."""
-    fault = verdict.fault
-    kind, size = fault.kind.replace("_", " "), size_in_words(fault).replace("mohm", "m\u03a9")
-    size = size.replace("ohm", "\u03a9")
-    if fault.kind == "contactor_stuck" and fault.target:
-        name, _, how = fault.target.partition(" ")
-        return f"{name} contactor {how}"
-    if fault.kind.startswith("sensor_") and fault.target:
-        kind = f"sensor {fault.target} {fault.kind.removeprefix('sensor_')}"
-        return f"{kind} by {size}" if size else kind
-    return f"{kind} ({size})" if "remains" in size else f"{kind} of {size}" if size else kind
-
-
-def where_of(verdict: Verdict) -> str:
-    """Return where a fault sits, counted from 1."""
-    return verdict.fault.component or long_place(verdict.place)
-
-
-def deed_of(verdict: Verdict) -> str:
-    """Return what was done, as HTML: ``the plus contactor of rack 1 was stuck closed``."""
-    fault, what, where = verdict.fault, what_of(verdict), escape(where_of(verdict))
-    was = "has been" if verdict.was_there else "was"
-    if fault.kind == "contactor_stuck" and fault.target:
-        name, _, how = fault.target.partition(" ")
-        return f"<strong>the {escape(name)} contactor of {where} {was} {escape(how)}</strong>"
-    if fault.kind.startswith("sensor_"):
-        how = {
-            "sensor_lost": "lost",
-            "sensor_stuck": "stuck at its last value",
-            "sensor_offset": f"off by {escape(size_in_words(fault))}",
-        }.get(fault.kind)
-        if how is None:
-            error = escape(fault.kind.removeprefix("sensor_").replace("_", " "))
-            size = escape(size_in_words(fault))
-            has = "has had" if verdict.was_there else "got"
-            how = f"{has} a fault of its own: {error}{f', {size}' if size else ''}"
-            return f"<strong>sensor {escape(fault.target)} {how}</strong> at {where}"
-        return f"<strong>sensor {escape(fault.target)} {was} {how}</strong> at {where}"
-    if fault.kind == "coolant_loss":
-        left = escape(size_in_words(fault))
-        verb = "has failed" if verdict.was_there else "failed"
-        return f"<strong>the coolant of {where} {verb}</strong>" + (f": {left}" if left else "")
-    if fault.kind not in PUT:
-        size = escape(size_in_words(fault))
-        began = "has been present" if verdict.was_there else "began"
-        name = f"\u201c{fault.kind.replace('_', ' ')}\u201d{f' ({size})' if size else ''}"
-        return f"<strong>the fault {name}</strong> {began} at {where}"
-    put = "has been in" if verdict.was_there else "was put into"
-    if fault.kind == "external_short":
-        put = "has been across" if verdict.was_there else "was put across"
-        where = where if verdict.place else "the DC bus"
-    return f"<strong>{_article(escape(what))}</strong> {put} {where}"
-
-
 def finest(verdict: Verdict) -> str:
     """Return the finest level of a fault's place that a BMS can see."""
     return next((level for level in ("group", "module", "rack") if level in verdict.place), "site")
@@ -160,10 +103,6 @@ def story(facts: Facts) -> str:
     return " ".join(sentences)
 
 
-def _article(text: str) -> str:
-    return f"{'an' if text[:1].lower() in 'aeiou' else 'a'} {text}"
-
-
 def since_of(verdict: Verdict) -> str:
     """Return since when a fault that a fork took over is present."""
     fork = f"before this fork began at {clock(verdict.start_s)}"
@@ -179,8 +118,9 @@ def _fault_story(verdict: Verdict) -> list[str]:
         return [f"The {what} planned for {where} did not come."]
     start_s, deed = verdict.start_s, deed_of(verdict)
     if verdict.was_there:
-        said = [f"{deed.replace('<strong>t', '<strong>T').replace('<strong>a', '<strong>A')}"]
-        said = [f"{said[0]}: {since_of(verdict)}."]
+        bold = "<strong>"
+        deed = f"{bold}{deed[len(bold)].upper()}{deed[len(bold) + 1 :]}"
+        said = [f"{deed}: {since_of(verdict)}."]
     else:
         said = [f"At {clock(start_s)} {deed}."]
     blamed, first = verdict.blamed, verdict.first
