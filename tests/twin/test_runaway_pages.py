@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 from tests.twin.runaway_file import HOT_K, MELTS, PEAK_K, write_run
 from tests.twin.test_report import Page
 from twin.pages.futures import write_futures
+from twin.pages.outcome_rows import feed_of, outcome_rows
 from twin.pages.report import write_report
+from twin.results import what_if
 from twin.runfiles.layout import NotARun
 from twin.whatif.tree import Arrival
 from twin.whatif.words import paths_of
@@ -148,3 +151,22 @@ def test_report_of_several_runs(made: dict[str, Path], twin: Callable[..., Any])
     assert (made["gas"].parent / "gas_futures.html").is_file()
     assert "at most 4" in twin("report", *(paths * 3), code=2).stderr
     twin("report", *paths, "-o", str(made["held"]), "--force", code=2)
+
+
+def test_the_current_into_a_failed_cell_is_told_with_whence_and_how_much(
+    made: dict[str, Path],
+) -> None:
+    found = what_if(made["gas"])
+    rows = dict(outcome_rows(found))
+    first = found.feeds[0]
+    said = rows["fed by cells in parallel"]
+    assert said.startswith(
+        "current into rack 1, module 1, group 1, cell 1 through its terminals, out of the cells in "
+        f"parallel with it, and of the rack while that charges: peak {first.peak_A:,.0f} A, charge "
+        f"{first.charge_As / 3600.0:.2g} Ah, energy "
+    )
+    quiet = replace(first, charge_As=0.0, opened_s=60.0)
+    assert feed_of(quiet) == (
+        "no current into the terminals of rack 1, module 1, group 1, cell 1 in any recorded row; "
+        "cut off at 1:00"
+    )

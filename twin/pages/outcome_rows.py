@@ -80,18 +80,20 @@ def margin(found: WhatIf) -> str:
 
 
 def feed(found: WhatIf) -> str:
-    """Return what cells in parallel fed into the first failed cell."""
-    if not found.feeds:
-        return ""
-    return feed_of(found.feeds[0]) + f" ({found.feeds[0].name})"
+    """Return which current cells in parallel fed into the first failed cell, and through what."""
+    return feed_of(found.feeds[0]) if found.feeds else ""
 
 
 def feed_of(seen: Feed) -> str:
-    """Return what flowed into one failed cell."""
-    said = "none in any recorded row"
+    """Return the current that flowed into one failed cell: through what, from whom, how much."""
+    said = f"no current into the terminals of {seen.name} in any recorded row"
     if seen.charge_As > 0.0:
         charge_Ah = seen.charge_As / 3600.0
-        said = f"up to {seen.peak_A:,.0f} A, {charge_Ah:.2g} Ah, {kilojoules(seen.energy_J)}"
+        said = (
+            f"current into {seen.name} through its terminals, out of the cells in parallel with "
+            f"it, and of the rack while that charges: peak {seen.peak_A:,.0f} A, charge "
+            f"{charge_Ah:.2g} Ah, energy {kilojoules(seen.energy_J)}, from recorded rows"
+        )
     return said + ("" if seen.opened_s is None else f"; cut off at {clock(seen.opened_s)}")
 
 
@@ -194,7 +196,7 @@ ROWS: tuple[tuple[str, Callable[[WhatIf], str]], ...] = (
     ("cells lost", lost),
     ("front", front),
     ("closest survivor", margin),
-    ("fed by neighbours", feed),
+    ("fed by cells in parallel", feed),
     ("what warmed the next", warmed),
     ("heat", released),
     ("hottest cell", _peak(lambda f: f.peaks.cell, celsius)),
