@@ -78,7 +78,7 @@ def _read(source: Source) -> WhatIf:
             answer=Answer(spread=said, far="", after_alarm="", why=""),
             front=Front(speed_m_per_s=None, r2=None, n_cells=0, reason="no reacting cells"),
             lost=Lost(n_cells=0, ran_away=0, followed=0, spent=0, opened=0),
-            peaks=peaks_of(source), heat=None, feeds=(), margin=None, flags=(),
+            peaks=peaks_of(source), heat=None, body_share=None, feeds=(), margin=None, flags=(),
             warned=Warned(flag_s=None, code="", before_first_s=None, before_second_s=None),
             gas=gas_of(source), limits=(), notes=(),
         )  # fmt: skip
@@ -93,6 +93,7 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
     flags, missing = flags_of(source, faults)
     warned, arrival = warned_of(flags, cells), arrival_of(source, cells, seed, margin)
     feeds = feeds_of(source, cells)
+    reactions = source.reactions
     notes = [missing] if missing else []
     if source.run.ended != "done":
         notes.append(f"the run ended early ({source.run.ended}): more might have followed")
@@ -102,6 +103,7 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
         **about, has_runaway=True, did_spread=lost.followed > 0, cells=cells, seed=seed,
         answer=answer_of(cells, seed, front, lost, margin, warned, arrival, feeds, faults),
         front=front, lost=lost, peaks=peaks_of(source), heat=split_of(source), arrival=arrival,
+        body_share=None if reactions is None else reactions.body_share,
         limits=limits_of(source), feeds=feeds, margin=margin, flags=flags, warned=warned,
         gas=gas_of(source), notes=tuple(notes),
     )  # fmt: skip

@@ -170,3 +170,14 @@ def test_the_current_into_a_failed_cell_is_told_with_whence_and_how_much(
         "no current into the terminals of rack 1, module 1, group 1, cell 1 in any recorded row; "
         "cut off at 1:00"
     )
+
+
+def test_the_body_share_is_explained_where_the_heat_is_split(
+    made: dict[str, Path], tmp_path: Path
+) -> None:
+    found = what_if(made["gas"])
+    assert found.body_share == 0.28
+    said = dict(outcome_rows(found))["body share"]
+    assert said.startswith("28 % of all heat of a cell that erupts, of reactions and its charge")
+    page, _ = checked(write_report(made["gas"], tmp_path / "body.html"))
+    assert f"both bars have the same length. Body share: {said}." in page.text

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from twin.pages.facts import Facts
-from twin.pages.outcome_rows import outcome_rows
+from twin.pages.outcome_rows import body, outcome_rows
 from twin.pages.runaway_figures import feed_figure, feed_window, gas_figure, heat_figure
 from twin.pages.runaway_map import order_map
 from twin.pages.scrubber import Future, scrubber
@@ -122,6 +122,8 @@ def _gas(facts: Facts, found: WhatIf, place: Place) -> str:
 
 def _heat(found: WhatIf, place: Place) -> str:
     caption = "The whole run, from its energy ledger; both bars have the same length."
+    if found.body_share is not None:
+        caption += f" Body share: {escape(body(found))}."
     figure = place(lambda width: heat_figure(found.heat, width), "rh", "Heat split", caption)
     return f"<h3>Heat</h3>{figure}" if figure else ""
 

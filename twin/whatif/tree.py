@@ -338,7 +338,8 @@ class Answer:
 class WhatIf:
     """The outcome of one run; `has_runaway` is False where the file records no reacting cells.
 
-    `limits` are sentences on where the run left what the model holds for, by time.
+    `limits` are sentences on where the run left what the model holds for, by time. `body_share` is
+    what the scenario says an erupting cell keeps of all its heat; None where it cannot be read.
     """
 
     file: str
@@ -356,6 +357,7 @@ class WhatIf:
     lost: Lost
     peaks: Peaks
     heat: HeatSplit | None
+    body_share: float | None
     arrival: Arrival | None
     feeds: tuple[Feed, ...]
     margin: Margin | None
