@@ -10,7 +10,7 @@ class Notice:
     """Something the plant did by itself, for the event list.
 
     `tick` is the end of the step in which it happened [ms]; `scope` says what `component` counts:
-    cell, group, rack or site.
+    cell, group, rack or site; `more` are further ones of which the same is true.
     """
 
     tick: int
@@ -19,3 +19,4 @@ class Notice:
     component: int
     value: float
     limit: float
+    more: tuple[int, ...] = ()

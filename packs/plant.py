@@ -231,12 +231,14 @@ class Plant:
         """Set the tick of the notices that follow."""
         self._now = tick
 
-    def tell(self, code: str, scope: str, component: int, value: float, limit: float) -> None:
+    def tell(
+        self, code: str, scope: str, component: int, value: float, limit: float, *more: int
+    ) -> None:
         """Put something on the list of notices."""
-        notice = Notice(
-            tick=self._now, code=code, scope=scope, component=component, value=value, limit=limit
-        )
-        self.notices.append(notice)
+        self.notices.append(Notice(
+            tick=self._now, code=code, scope=scope, component=component, value=value, limit=limit,
+            more=more,
+        ))  # fmt: skip
 
     def step(self, tick: int, length: int) -> None:
         """Do one plant step of `length` ticks: the stages."""

@@ -43,15 +43,15 @@ def tell_weld(plant: Plant, rack: int, k: int, current_A: float, limit_A: float)
 
 
 def tell_cuts(plant: Plant) -> None:
-    """Take note that a string was cut by a group in which no cell is connected, or is whole."""
+    """Take note that a string was cut by groups in which no cell is connected, or is whole."""
     racks, topology = plant.rack_arrays, plant.topology
     for rack in np.flatnonzero(racks.n_open != plant.control.cut):
         first, last = topology.rack_first_group[rack : rack + 2]
         dead = plant.group_arrays.r_ohm[topology.group_slot[first:last]] == 0.0
-        group = int(first + np.argmax(dead)) if dead.any() else -1
-        scope = "group" if group >= 0 else "rack"
-        component = group if group >= 0 else int(rack)
-        plant.tell("string_cut", scope, component, float(racks.n_open[rack]), 0.0)
+        groups = (first + np.flatnonzero(dead)).tolist()
+        scope, components = ("group", groups) if groups else ("rack", [int(rack)])
+        count = float(racks.n_open[rack])
+        plant.tell("string_cut", scope, components[0], count, 0.0, *components[1:])
         plant.control.cut[rack] = int(racks.n_open[rack])
 
 

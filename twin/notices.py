@@ -20,7 +20,7 @@ TEXTS = {
     "contactor_welded_minus": "the minus contactor of {where} welded at {size:.0f} A",
     "contactor_welded_precharge": "the precharge contactor of {where} welded at {size:.0f} A",
     "contactor_welded_plus": "the plus contactor of {where} welded at {size:.0f} A",
-    "string_cut": "no cell of {where} is connected{more}: its string carries no current",
+    "string_cut": "no cell of {names} is connected: its string carries no current",
     "fuse_blown": "the fuse of {where} blew at {value:.0f} A (rated {limit:.0f} A)",
     "cell_fuse_blown": "the fuse of {where} blew at {size:.1f} A (rated {limit:.3g} A){rest}",
     "cid_opened_overcharge": "the interrupt device (CID) of {where} opened at {value:.1%} charge "
@@ -50,6 +50,8 @@ GONE = {
     "string_cut": "the string of {where} is whole again",
 }
 """Texts of notices whose value 0 says that it is over."""
+NAMED = 4
+"""Components of a notice that are named; more are counted."""
 CELSIUS_K = 273.15
 GRAVE = (
     "fuse_blown", "string_cut", "separator_collapsed", "cell_runaway", "module_relief",
@@ -59,13 +61,27 @@ GRAVE = (
 
 def place_of(topology: Topology, notice: Notice) -> str:
     """Return the name of the component of a notice, for people."""
-    if notice.scope == "rack":
-        return f"rack {notice.component + 1}"
-    if notice.scope == "module":
-        return topology.module_name(notice.component)
-    if notice.scope == "group":
-        return topology.group_name(notice.component)
-    return topology.cell_name(notice.component) if notice.component >= 0 else "site"
+    return _name(topology, notice.scope, notice.component)
+
+
+def _name(topology: Topology, scope: str, component: int) -> str:
+    if scope == "rack":
+        return f"rack {component + 1}"
+    if scope == "module":
+        return topology.module_name(component)
+    if scope == "group":
+        return topology.group_name(component)
+    return topology.cell_name(component) if component >= 0 else "site"
+
+
+def _names(topology: Topology, notice: Notice) -> str:
+    """Return the names of all components of a notice, `NAMED` of them at most."""
+    found = (notice.component, *notice.more)
+    names = [_name(topology, notice.scope, component) for component in found[:NAMED]]
+    if len(found) > NAMED:
+        rest = len(found) - NAMED
+        return f"{'; '.join(names)} and {rest} other{'' if rest == 1 else 's'}"
+    return names[0] if len(names) == 1 else f"{'; '.join(names[:-1])} and {names[-1]}"
 
 
 def event_of(topology: Topology, notice: Notice) -> Event:
@@ -96,7 +112,7 @@ def event_of(topology: Topology, notice: Notice) -> Event:
             gap=abs(notice.limit),
             side="lower" if notice.limit > 0.0 else "higher",
             way="out of" if notice.value > 0.0 else "into",
-            more=f", nor any of {notice.value - 1:.0f} other groups" if notice.value > 1.0 else "",
+            names=_names(topology, notice),
             kilopascal=1e-3 * notice.value,
             limit_kilopascal=1e-3 * notice.limit,
             kilojoule=1e-3 * notice.value,

@@ -183,6 +183,9 @@ def test_when_all_fuses_of_a_group_blow_its_string_is_cut(plant) -> None:
     codes = [n.code for n in site.notices]
     assert codes.count("cell_fuse_blown") >= 2
     assert "string_cut" in codes
+    (told,) = [n for n in site.notices if n.code == "string_cut"]
+    dead = np.flatnonzero(site.group_arrays.r_ohm[site.topology.group_slot] == 0.0).tolist()
+    assert told.scope == "group" and [told.component, *told.more] == dead
     assert site.network.rack_current_A[0] == 0.0
 
 
