@@ -149,7 +149,10 @@ class ReferencePcs:
     """Delay, lag, ramp, quadratic loss, power limit, DC voltage floor.
 
     The set-point is held to the rated power; below the DC voltage floor the PCS switches off
-    and comes back by itself when the voltage does.
+    and comes back by itself when the voltage does. After a trip it begins from no power at the next
+    step: it has no lock-out. One would also hold it, after the racks have joined, where it was told
+    to run while the link was precharged, and tripped on the precharge resistor. When to try again
+    is left to the EMS.
     """
 
     forkable = True

@@ -141,6 +141,8 @@ def test_a_trip_is_a_state_without_power(pcs) -> None:
     powers(converter, view, 500.0, 0.1, 1)
     converter.trip(view)
     assert (view.state[0], view.dc_power_W[0], view.loss_W[0]) == (FAULT, 0.0, 0.0)
+    assert powers(converter, view, 500.0, 0.1, 1)[0] > 0.0  # it has no lock-out
+    assert view.state[0] == RUN
 
 
 def test_the_reference_keeps_the_contract_and_refuses_a_rating_of_zero(pcs_spec) -> None:
