@@ -67,8 +67,14 @@ class CellModel(Protocol):
         """Fill the buffer: cells at rest at `soc`, with their own capacity and resistance."""
         ...
 
-    def refresh(self, lanes: Floats, temperature_K: Floats, step_s: float) -> int:
-        """Read the tables at each cell's state; book carried minus tabulated energy as heat."""
+    def refresh(
+        self, lanes: Floats, temperature_K: Floats, step_s: float, whole: bool = True
+    ) -> int:
+        """Read the tables at each cell's state; book carried minus tabulated energy as heat.
+
+        Not `whole`: those of cells that have drifted or changed are enough, and the step may be
+        another. The status then is that of what was read.
+        """
         ...
 
     def port(

@@ -42,6 +42,7 @@ from cell_models.ecm_lanes import (
     STORED,
     SUMS,
     TERMINAL,
+    UNREAD,
     VALIDITY,
     WIDTH,
     A,
@@ -291,7 +292,7 @@ def sweep_observe(x, n_blocks, stride, n_rc, elastic_V, soc, ocv_V, stored_J, va
             soc[cell] = z
             ocv_V[cell] = x[p + OCV] + x[p + OCV_SLOPE] * (z - x[p + SOC_REF])
             stored_J[cell] = carried_stored(x, p, n_rc, elastic_V)
-            validity[cell] = int(x[p + VALIDITY])
+            validity[cell] = int(x[p + VALIDITY]) & (int(UNREAD) - 1)
 
 
 @kernel

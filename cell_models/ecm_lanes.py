@@ -65,6 +65,10 @@ SUMS = _U(len(SUM_NAMES) * LANES)
 """Size of the sums, and of what they lost to rounding, which follows them."""
 IS_PENDING = SUMS + SUMS
 """Where the flag stands that heat of a table reading waits for the next step."""
+STEP = IS_PENDING + _U(1)
+"""Where the step stands that the lines and exponentials of all cells are for [s]."""
+UNREAD = 8.0
+"""Flag of `validity`: what a cell is has changed, so its tables must be read again."""
 TAIL = len(SUM_NAMES) * LANES * 2 + LANES
 """Numbers after the blocks."""
 DRIFT, SCRATCH = SUMS, int(SUMS) + LANES

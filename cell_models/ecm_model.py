@@ -15,7 +15,7 @@ from cell_models.ecm import (
     sweep_observe,
     sweep_port,
 )
-from cell_models.ecm_lanes import SCRATCH, TAIL, field_names
+from cell_models.ecm_lanes import SCRATCH, TAIL, UNREAD, field_names
 from cell_models.ecm_params import EcmParams, KernelTables, kernel_tables
 from cell_models.ecm_tables import sweep_refresh
 
@@ -139,6 +139,7 @@ class EcmModel:
         """Multiply all resistances of one cell, from its next reading of tables on."""
         block, lane = divmod(cell, LANES)
         self._fields(lanes)[block, self._names.index("resistance_factor"), lane] *= factor
+        self._fields(lanes)[block, self._names.index("validity"), lane] += UNREAD
 
     def audit(
         self, lanes: Floats, sums_J: Floats, charge_As: Floats, charge_low_As: Floats
@@ -146,10 +147,12 @@ class EcmModel:
         """Write the population's running sums, in their order in the buffer, and every charge."""
         sweep_audit(lanes, self._n_blocks, self._stride, sums_J, charge_As, charge_low_As)
 
-    def refresh(self, lanes: Floats, temperature_K: Floats, step_s: float) -> int:
-        """Read the tables at each cell's state."""
+    def refresh(
+        self, lanes: Floats, temperature_K: Floats, step_s: float, whole: bool = True
+    ) -> int:
+        """Read the tables at each cell's state, or where a cell has moved."""
         return sweep_refresh(
-            lanes, self._n_blocks, self._stride, step_s, self._elastic_V, temperature_K,
+            lanes, self._n_blocks, self._stride, step_s, self._elastic_V, whole, temperature_K,
             *self._tables,
         )  # fmt: skip
 

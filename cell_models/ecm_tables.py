@@ -1,7 +1,8 @@
 """Reading the tables of equivalent-circuit cells: OCV, entropic term, resistances, time constants.
 
-`sweep_refresh` runs every few seconds, and whenever the step changes or a cell has drifted; between
-two readings `cell_models.ecm` carries OCV along its slope.
+`sweep_refresh` reads those of all cells every few seconds, and in between those of blocks in which
+a cell has drifted; a change of step needs no tables. Between two readings `cell_models.ecm` carries
+OCV along its slope.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 
 from cell_models.compensated import two_sum
 from cell_models.contract import OK, OUT_OF_RANGE
-from cell_models.ecm import carried_stored, line_resistance
+from cell_models.ecm import SOC_DRIFT, carried_stored, line_resistance
 from cell_models.ecm_lanes import (
     BOOKED,
     CAPACITY,
@@ -32,8 +33,10 @@ from cell_models.ecm_lanes import (
     REVERSIBLE,
     REVERSIBLE_SLOPE,
     SOC_REF,
+    STEP,
     STORED,
     SUMS,
+    UNREAD,
     VALIDITY,
     WIDTH,
     A,
@@ -224,6 +227,42 @@ def set_pair(x, pair, h):
 
 
 @inlined
+def has_moved(x, base):
+    """Say whether one of 32 cells has drifted since its last reading, or must be read."""
+    count = 0
+    for lane in range(WIDTH):
+        p = base + lane
+        drift = abs(x[p + CHARGE] * x[p + INVERSE_CAPACITY] - x[p + SOC_REF])
+        count += 1 if drift > SOC_DRIFT or x[p + VALIDITY] >= UNREAD else 0
+    return count > 0
+
+
+@inlined
+def change_step(x, base, h, n_rc):
+    """Give one block its exponentials and lines for another step; its tables stay."""
+    for pair in range(n_rc):
+        for lane in range(WIDTH):
+            q = base + PAIRS + pair * PAIR + lane
+            part = relaxed(h / (x[q + C] * x[q + R]))
+            x[q + A] = 1.0 - part
+            x[q + B] = x[q + R] * part
+    close_lines(x, base, h, n_rc)
+
+
+@inlined
+def close_lines(x, base, h, n_rc):
+    """Write the resistance of the lines of one block."""
+    for lane in range(WIDTH):
+        p = base + lane
+        sum_b = x[p + PAIRS + B] + x[p + PAIR_2 + B]
+        if n_rc > _U(2):
+            sum_b += x[p + PAIR_3 + B]
+        x[p + LINE] = line_resistance(
+            x[p + R0], sum_b, x[p + OCV_SLOPE], h * x[p + INVERSE_CAPACITY]
+        )
+
+
+@inlined
 def close_reading(x, base, h, n_rc, elastic_V, sums):
     """Book what the reading changed in the stored energy of one block; close its lines.
 
@@ -234,30 +273,32 @@ def close_reading(x, base, h, n_rc, elastic_V, sums):
         booked = x[p + LINE] - carried_stored(x, p, n_rc, elastic_V)
         sums[BOOKED + lane] += booked
         x[p + PENDING] += booked
-        sum_b = x[p + PAIRS + B] + x[p + PAIR_2 + B]
-        if n_rc > _U(2):
-            sum_b += x[p + PAIR_3 + B]
-        x[p + LINE] = line_resistance(
-            x[p + R0], sum_b, x[p + OCV_SLOPE], h * x[p + INVERSE_CAPACITY]
-        )
+    close_lines(x, base, h, n_rc)
 
 
 @kernel
 def sweep_refresh(
-    x, n_blocks, stride, h, elastic_V, temperature_K,
+    x, n_blocks, stride, h, elastic_V, whole, temperature_K,
     t0, soc_start, soc_step, ocv, entropic, integral, rc_start, rc_step, rc_low, rc_high, axis_K,
     rc, n_soc, n_rc, sums,
 ):  # fmt: skip
-    """Read the tables of every cell at its soc and temperature; return status bits.
+    """Read the tables of cells at their soc and temperature; return status bits of those.
 
+    The `whole` population, or blocks of 32 of which one has moved; the others are given the step.
     The energy carried along the old slopes minus the tabulated one is booked as heat of the next
     step (`pending_J`), so that nothing is lost when the tables are read.
     """
     status = OK
     tail, n_ocv = n_blocks * stride, float(len(ocv))
-    x[tail + IS_PENDING] = 1.0
+    is_new_step = x[tail + STEP] != h
+    x[tail + STEP] = h
     for block in range(n_blocks):
         base, first = block * stride, block * WIDTH
+        if not whole and not has_moved(x, base):
+            if is_new_step:
+                change_step(x, base, h, n_rc)
+            continue
+        x[tail + IS_PENDING] = 1.0
         for lane in range(WIDTH):
             p = base + lane
             x[p + LINE] = carried_stored(x, p, n_rc, elastic_V)

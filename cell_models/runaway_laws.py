@@ -116,21 +116,21 @@ def traced_rate(curve_K, curve_log10, T: float) -> float:
     Below the first point nothing is known to react: 0. Above the last its rate holds.
     """
     n = len(curve_K)
-    if curve_K[0] > T:
-        return 0.0
-    if curve_K[n - 1] <= T:
-        return math.exp(math.log(10.0) * curve_log10[n - 1])
-    low, high = 0, n - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if curve_K[middle] <= T:
-            low = middle
-        else:
-            high = middle
-    part = (T - curve_K[low]) / (curve_K[high] - curve_K[low])
-    return math.exp(
-        math.log(10.0) * (curve_log10[low] + part * (curve_log10[high] - curve_log10[low]))
-    )
+    rate = 0.0
+    if not curve_K[0] > T:
+        log10 = curve_log10[n - 1]
+        if not curve_K[n - 1] <= T:
+            low, high = 0, n - 1
+            while high - low > 1:
+                middle = (low + high) // 2
+                if curve_K[middle] <= T:
+                    low = middle
+                else:
+                    high = middle
+            part = (T - curve_K[low]) / (curve_K[high] - curve_K[low])
+            log10 = curve_log10[low] + part * (curve_log10[high] - curve_log10[low])
+        rate = math.exp(math.log(10.0) * log10)
+    return rate
 
 
 @kernel

@@ -33,6 +33,9 @@ RAYS = 1440
 """Rays around a cell that vents sideways: shares are exact to 1/1440."""
 RINGS, SPOKES = 64, 128
 """Rays over the half space of a cell that vents up, of equal solid angle."""
+LEAST_JET_W = 10.0
+"""What a cell gives off with less is no jet: currents in what is left of a burnt-out cell. It goes
+to the gas whole (assumed; a jet has kilowatts)."""
 ROUNDING = 1e-9
 """By so much may shares that are written in decimals add up to more than 1."""
 
@@ -210,7 +213,7 @@ def taken_by(T):
 
 
 @kernel
-def throw_stage(ejected_J, temperature_K, first, target, share, caught_J, to_gas_J):
+def throw_stage(ejected_J, temperature_K, first, target, share, caught_J, to_gas_J, least_J=0.0):
     """Hand out what cells eject: to cells by their shares, and what is left to the gas.
 
     Every joule is booked once: the gas gets the difference, so the sum is that of `ejected_J`.
@@ -227,11 +230,13 @@ def throw_stage(ejected_J, temperature_K, first, target, share, caught_J, to_gas
         What each cell gets. Written.
     to_gas_J : float64 (n,), [J]
         What is left of each cell's own. Written.
+    least_J : float, optional, [J]
+        A cell that ejects no more than this hits no other.
     """
     caught_J[:] = 0.0
     for c in range(len(ejected_J)):
         left = ejected_J[c]
-        if left > 0.0:
+        if left > least_J:
             for k in range(first[c], first[c + 1]):
                 hit = share[k] * taken_by(temperature_K[target[k]])
                 part = min(hit * ejected_J[c], left)

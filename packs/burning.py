@@ -92,11 +92,12 @@ def matter_lost(ejected_mass, whole_J_per_K, C, T, of_planned, reference_K):
 @inlined
 def burn(
     at, T, C, share, h, n_slots, gate_K, extents, energy_J, rows, marks, curve_K, curve_log10,
-    scratch,
+    remains, released_J, sinks,
 ):  # fmt: skip
     """Let the reactions of one cell act, or of one of its layers.
 
-    With no losses a share ``s`` of heat in a heat capacity C is all of it in ``C / s``.
+    With no losses a share ``s`` of heat in a heat capacity C is all of it in ``C / s``. Arrays are
+    told by where they begin, not cut: a view made for every cell costs as much as its reactions.
 
     Parameters
     ----------
@@ -104,7 +105,8 @@ def burn(
         Where its reactants begin.
     T, C, share, h : float
         [K], [J/K], of heat what stays, [s]
-    n_slots, gate_K, extents, energy_J, rows, marks, curve_K, curve_log10, scratch
+    n_slots, gate_K, extents, energy_J, rows, marks, curve_K, curve_log10, remains, released_J,
+    sinks
         As in `packs.runaway_places.RunawayNumbers` and `RunawayArrays`.
 
     Returns
@@ -122,20 +124,17 @@ def burn(
     """
     k = n_slots
     before = stored_of(extents, energy_J, at, k)[1]
-    if before <= SPENT_K * C or gate_K > T:
-        return T, 0.0, 0.0, before, OK
-    x, energies_J = part(extents, at, k), part(energy_J, at, k)
-    scratch[:] = 0.0
-    y, released_J = scratch[:k], scratch[k : 2 * k]
-    sinks = scratch[2 * k :].reshape(1, 3)
-    T, _, status = advance_node(
-        rows, marks, curve_K, curve_log10, x, energies_J, 0, k, T, C / share, h, 0.0,
-        sinks, 0, RISE_K, y, released_J,
-    )  # fmt: skip
-    released = 0.0
-    for slot in range(k):
-        released += released_J[slot]
-    left = stored_of(x, energies_J, 0, k)[1]
+    left, released, status = before, 0.0, OK
+    if not (before <= SPENT_K * C or gate_K > T):
+        for slot in range(k):
+            released_J[slot] = 0.0
+        T, _, status = advance_node(
+            rows, marks, curve_K, curve_log10, extents, energy_J, at, k, T, C / share, h, 0.0,
+            sinks, 0, RISE_K, remains, released_J, 0,
+        )  # fmt: skip
+        for slot in range(k):
+            released += released_J[slot]
+        left = stored_of(extents, energy_J, at, k)[1]
     return T, released, before - left, left, status
 
 

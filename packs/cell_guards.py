@@ -188,8 +188,6 @@ def guard_cells(end, h, numbers, cells, floats, melts_at):
     -------
     bool
         A cell opened.
-    bool
-        A fuse is going to melt.
     """
     n = len(cells.current_A)
     why = floats[numbers.why_at : numbers.why_at + n]
@@ -211,14 +209,13 @@ def guard_cells(end, h, numbers, cells, floats, melts_at):
         at = end + int(np.ceil(soonest * 1000.0))
         if melts_at[0] == IDLE_TICK or at < melts_at[0]:
             melts_at[0] = at
-    return opened > 0, soonest < NEVER_S
+    return opened > 0
 
 
 @kernel
 def guard_stage(end, h, numbers, melts_at, arena):
     """Let fuses and CIDs of cells act, as a stage of its own (`guard_cells`)."""
-    opened, _ = guard_cells(end, h, numbers, open_cells(arena), arena.floats, melts_at)
-    return opened
+    return guard_cells(end, h, numbers, open_cells(arena), arena.floats, melts_at)
 
 
 class CellGuards:
@@ -292,4 +289,4 @@ class CellGuards:
                 value = float(self._soc[slot])
             cell = int(plant.topology.slot_cell[slot])
             plant.tell(CODES[cause], "cell", cell, value, self._limits[cause])
-        plant.alert(end)
+        plant.stir(end)

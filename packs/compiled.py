@@ -62,8 +62,10 @@ class Compiled:
             first_slot=int(plant.topology.cell_slot[0]), **form["numbers"],
         )  # fmt: skip
         moving = Moving(
+            alert_until=control.alert_until, probe=control.probe,
             step_ticks=control.step_ticks, refresh_at=control.refresh_at,
-            melts_at=control.melts_at, out_of_range=control.out_of_range, cut=control.cut,
+            drifted=control.drifted, melts_at=control.melts_at,
+            out_of_range=control.out_of_range, cut=control.cut,
             blown=plant.switch_view.fuse_blown, blew=gear.blew,
             fuse_heat=plant.switch_view.fuse_heat, sums=form["sums"], spare=plant.spare,
         )  # fmt: skip
@@ -74,30 +76,31 @@ class Compiled:
             running=control.running, inlet_K=control.inlet_K, ambient_K=control.ambient_K,
             capacitance_F=wiring.link_capacitance_F, bleed_ohm=wiring.link_bleed_ohm,
             ceiling_V=plant.voltage_ceiling_V, refresh_ticks=plant.refresh_ticks,
-            least_A=wiring.fuse_least_A, tau_s=gear.tau_s,
+            least_A=wiring.fuse_least_A, tau_s=gear.tau_s, short_ticks=plant.short_ticks,
+            rate=plant.heat_rate,
         )  # fmt: skip
         self._rest = (
             around, plant.wire, plant.settings, plant.paths, ecm, form["tables"], pcs.numbers,
             pcs.memory(plant.pcs_view), moving, plant.guards.numbers, plant.runaway.where,
             plant.runaway.gas.where, plant.heat_given, plant.arena,
         )  # fmt: skip
-        self._call = bound(advance_many, 1, 0, 1, 1, *self._rest)
+        self._call = bound(advance_many, 0, 1, 1, False, *self._rest)
 
-    def advance(self, count: int, tick: int, length: int, parts: int) -> tuple[int, int]:
-        """Do up to `count` steps; return how many were done, and why no more (`packs.macro`)."""
+    def advance(self, tick: int, horizon: int, longest: int, is_moving: bool) -> int:
+        """Do steps from a tick to a horizon (`packs.macro`); return the tick that was reached."""
         plant = self._plant
-        done, why = self._call(count, tick, length, parts, *self._rest)
-        plant.happened(tick + done * length)
+        end, why = self._call(tick, horizon, longest, is_moving, *self._rest)
+        plant.happened(end)
         if why & RANGE:
             plant.count_out_of_range()
         if why & CUT:
             tell_cuts(plant)
         if why & BLOWN:
-            plant.tell_blown(np.flatnonzero(self._blew).tolist(), tick + done * length)
+            plant.tell_blown(np.flatnonzero(self._blew).tolist(), end)
         if why & BROKEN:
             tell_broken(plant)
         if why & OPENED:
-            plant.guards.tell(tick + done * length)
+            plant.guards.tell(end)
         if why & NEWS:
-            plant.runaway.tell(tick + done * length)
-        return done, why
+            plant.runaway.tell(end)
+        return end

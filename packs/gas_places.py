@@ -99,7 +99,7 @@ def open_vents(where, f, i):
     )  # fmt: skip
     return numbers, VentArrays(
         nth(f, at, 0), nth(f, at, 1), nth(f, at, 2), nth(f, at, 3), nth(i, at, 4), nth(f, at, 5),
-        nth(f, at, 6), nth(f, at, 7), nth(f, at, 8), nth(f, at, 9),
+        nth(f, at, 6), nth(f, at, 7), nth(f, at, 8), nth(f, at, 9), nth(i, at, 10),
     )  # fmt: skip
 
 

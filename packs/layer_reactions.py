@@ -93,7 +93,7 @@ def react_layer(c, layer, h, of_currents_J, numbers, a, layers):
     T, released, burnt, left, status = burn(
         at * numbers.n_slots, layers.temperature_K[node], C, share, h, numbers.n_slots,
         numbers.gate_K, a.extents, a.energy_J, a.rows, a.marks, a.curve_K, a.curve_log10,
-        a.scratch,
+        a.remains, a.released_J, a.sinks,
     )  # fmt: skip
     rate, leaves, lost = released / (C * h), 0.0, (1.0 - share) * released
     if phase & ERUPTED:

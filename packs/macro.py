@@ -1,9 +1,9 @@
 """Several steps of a plant in one compiled call: the same stages as `packs.plant`, bit for bit.
 
 For packs of one equivalent-circuit population and the reference PCS. The stages are called as they
-are; to work on a block in all of them while it is close was measured slower. Whatever people must
-be told of ends the call after its step; what must be done otherwise (power
-that cannot be given) ends it before the step, with nothing changed.
+are; to work on a block in all of them while it is close was measured slower. Each step is as long
+as `next_length` says. Whatever people must be told of ends the call after its step; what must be
+done otherwise (power that cannot be given) ends it before the step, with nothing changed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cell_models.contract import NOT_FINITE, OK, OUT_OF_RANGE, REFRESH
+from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH
 from cell_models.ecm import sweep_advance, sweep_port, sweep_soc
 from cell_models.ecm_lanes import VALIDITY
 from cell_models.ecm_tables import sweep_refresh
 from cell_models.jit import inlined, kernel
-from cell_models.runaway import REACTING
 from packs import network
 from packs.arrays import open_cells, open_groups, open_racks, open_site
 from packs.burning import NEWS as HAS_NEWS
@@ -33,14 +32,13 @@ from packs.network import solve_bus
 from packs.pcs import move_pcs
 from packs.prepare import prepare
 from packs.runaway import add_shorts, react_cells
-from packs.runaway_places import numbers_at
-from packs.switchgear import NEVER_S, heat_fuses
-from packs.thermal import advance_equipped, advance_heat
+from packs.switchgear import IDLE_TICK, NEVER_S, heat_fuses
+from packs.thermal import advance_equipped, advance_heat, parts_at
 
-TROUBLE, RANGE, CUT, BLOWN, MELTING, BROKEN, OPENED, NEWS, REACTS = (1 << k for k in range(9))
+TROUBLE, RANGE, CUT, BLOWN, BROKEN, OPENED, NEWS = (1 << k for k in range(7))
 """Why a call ended early: a demand that cannot be met (before the step); a table left or entered
-again, a string cut or whole again, a fuse that blew or is going to, a number that is none, a cell
-that its fuse or its CID opened, news of a cell that reacts, one that asks for shorter steps."""
+again, a string cut or whole again, a fuse that blew, a number that is none, a cell that its fuse or
+its CID opened, news of a cell that reacts."""
 
 OCV_OR_TEMPERATURE = 3
 """Flags that make an event; resistances held below soc 0.05 or above 0.95 are in the file only."""
@@ -68,7 +66,8 @@ class EcmPopulation(NamedTuple):
 
 class Surroundings(NamedTuple):
     """What holds for some steps: what is asked of the PCS and what comes from outside, float64 or
-    int64 (1,); numbers of DC bus, fuses and tables that never change."""
+    int64 (1,); numbers that never change, of DC bus, fuses and tables, the short step and the
+    largest rate of heat paths (`packs.thermal.largest_rate`)."""
 
     short_S: Floats
     setpoint_W: Floats
@@ -81,13 +80,18 @@ class Surroundings(NamedTuple):
     refresh_ticks: int
     least_A: float
     tau_s: float
+    short_ticks: int
+    rate: float
 
 
 class Moving(NamedTuple):
     """Small arrays of the state that steps change, and scratch."""
 
     step_ticks: Ints
+    alert_until: Ints
+    probe: Ints
     refresh_at: Ints
+    drifted: Ints
     melts_at: Ints
     out_of_range: Ints
     cut: Ints
@@ -96,6 +100,27 @@ class Moving(NamedTuple):
     fuse_heat: Floats
     sums: Floats
     spare: Ints
+
+
+@kernel
+def next_length(tick, horizon, longest, short, is_moving, alert_until, melts_at, probe):
+    """Give the length of the step from a tick on: short on alert, and never past what moves or
+    melts.
+
+    Parameters
+    ----------
+    tick, horizon, longest, short : int
+    is_moving : bool
+        A contactor is on its way, or a link is precharged.
+    alert_until, melts_at, probe : int
+        As the plant remembers them.
+    """
+    length = min(horizon - tick, longest)
+    if is_moving or tick < alert_until:
+        length = min(length, short)
+    if melts_at != IDLE_TICK:
+        length = min(length, max(1, melts_at - tick))
+    return length if probe == 0 else 1
 
 
 @inlined
@@ -114,15 +139,17 @@ def count_beyond(wire, ecm, lanes, used):
 @inlined
 def read_tables(tick, length, h, around, wire, ecm, tables, lanes, cells, groups, moving):
     """Read the cells' tables when due (`Plant.refresh`); return whether people must be told."""
-    if length == moving.step_ticks[0] and tick < moving.refresh_at[0]:
+    is_due = tick >= moving.refresh_at[0]
+    if length == moving.step_ticks[0] and not is_due and moving.drifted[0] == 0:
         return False
-    moving.step_ticks[0] = length
-    moving.refresh_at[0] = tick + around.refresh_ticks
+    moving.step_ticks[0], moving.drifted[0] = length, 0
+    if is_due:
+        moving.refresh_at[0] = tick + around.refresh_ticks
     for k in range(len(moving.spare)):
         cells.temperature_K[moving.spare[k]] = cells.temperature_K[ecm.first_slot]
     n_blocks = np.uint64(len(cells.emf_V)) // WIDTH
     status = sweep_refresh(
-        lanes, n_blocks, ecm.stride, h, ecm.elastic_V, cells.temperature_K, *tables
+        lanes, n_blocks, ecm.stride, h, ecm.elastic_V, is_due, cells.temperature_K, *tables
     )
     if status & OUT_OF_RANGE == 0 and moving.out_of_range[0] == 0:
         return False
@@ -164,14 +191,13 @@ def ended(end, h, status, around, racks, moving):
         why |= BLOWN
     if soonest_s < NEVER_S:
         moving.melts_at[0] = end + int(np.ceil(soonest_s * 1000.0))
-        why |= MELTING
     else:
         moving.melts_at[0] = -1
     for rack in range(len(racks.n_open)):
         if racks.n_open[rack] != moving.cut[rack]:
             why |= CUT
     if status & REFRESH:
-        moving.refresh_at[0] = 0
+        moving.drifted[0] = 1
     if status & NOT_FINITE:
         why |= BROKEN
     return why
@@ -183,8 +209,7 @@ def guarded(end, h, ecm, guards, lanes, cells, floats, moving):
     if guards.has_cid:
         soc = floats[guards.soc_at : guards.soc_at + len(cells.emf_V)]
         sweep_soc(lanes, np.uint64(len(cells.emf_V)) // WIDTH, ecm.stride, soc)
-    opened, melting = guard_cells(end, h, guards, cells, floats, moving.melts_at)
-    return (OPENED if opened else 0) | (MELTING if melting else 0)
+    return OPENED if guard_cells(end, h, guards, cells, floats, moving.melts_at) else 0
 
 
 @kernel
@@ -196,23 +221,21 @@ def reacted(end, h, runaway, housed, ambient_K, cells, site, floats, ints):
     status = react_cells(end, h, runaway, cells, site, floats, ints)
     if housed.fitted:
         status |= vent_modules(h, status, ambient_K, housed, cells, site, floats, ints)
-    if status == OK:
-        return 0
-    is_long = h * 1000.0 > numbers_at(runaway, floats, ints).alert_ticks + 0.5
-    return (NEWS if status & HAS_NEWS else 0) | (REACTS if status & REACTING and is_long else 0)
+    return NEWS if status & HAS_NEWS else 0
 
 
 @kernel
 def advance_many(
-    count, tick, length, parts, around, wire, settings, paths, ecm, tables, numbers, memory, moving,
-    guards, runaway, housed, heat_given, arena,
+    tick, horizon, longest, is_moving, around, wire, settings, paths, ecm, tables, numbers, memory,
+    moving, guards, runaway, housed, heat_given, arena,
 ):  # fmt: skip
-    """Do up to `count` steps of `length` ticks from `tick`.
+    """Do steps from a tick to a horizon, of at most `longest` ticks.
 
     Parameters
     ----------
-    count, tick, length, parts : int
-        `parts` of a heat step.
+    tick, horizon, longest : int
+    is_moving : bool
+        As `next_length` takes them.
     around : Surroundings
     wire, settings, paths : Wire, Settings, HeatPaths
     ecm, tables : EcmPopulation, tuple
@@ -227,11 +250,10 @@ def advance_many(
     Returns
     -------
     int
-        Steps done.
+        The tick that was reached.
     int
         Why it ended early: bits, 0 where it did not.
     """
-    h = length / 1000.0
     n_blocks = wire.n_blocks * wire.p
     cells, groups = open_cells(arena), open_groups(arena)
     ladder, racks, site = open_ladder(arena), open_racks(arena), open_site(arena)
@@ -242,7 +264,12 @@ def advance_many(
     prepare_external_heat(
         heat_given, paths.ambient, around.ambient_K[0], len(cells.emf_V), arena.floats
     )
-    for step in range(count):
+    while tick < horizon:
+        length = next_length(
+            tick, horizon, longest, around.short_ticks, is_moving, moving.alert_until[0],
+            moving.melts_at[0], moving.probe[0],
+        )  # fmt: skip
+        h = length / 1000.0
         late = read_tables(tick, length, h, around, wire, ecm, tables, lanes, cells, groups, moving)
         why = RANGE if late else 0
         sweep_port(
@@ -251,13 +278,15 @@ def advance_many(
         reduce_site(wire, cells, groups, ladder, racks, site)
         link_V = site.bus[network.BUS_V]
         if supply(h, around, numbers, memory, racks, site) != network.SOLVED:
-            return step, why | TROUBLE
+            return tick, why | TROUBLE
+        moving.probe[0] = 0
         spread_site(around.short_S[0], wire, cells, groups, ladder, racks, site)
         status = sweep_advance(
             lanes, n_blocks, ecm.stride, ecm.n_rc, h, ecm.hysteresis_V, ecm.hysteresis_rate,
             ecm.elastic_V, cells.current_A, cells.voltage_V, cells.heat_W, moving.sums,
         )  # fmt: skip
         tick += length
+        parts = parts_at(around.rate, h)
         why |= ended(tick, h, status, around, racks, moving)
         if paths.equipped:
             advance_equipped(parts, h, around.inlet_K[0], around.ambient_K[0], wire, paths, arena)
@@ -278,5 +307,5 @@ def advance_many(
             memory.ac_power_W[0], memory.loss_W[0],
         )  # fmt: skip
         if why != 0:
-            return step + 1, why
-    return count, 0
+            return tick, why
+    return tick, 0

@@ -55,6 +55,7 @@ def declare_plant(schema: Schema, topology: Topology, spec: PackSpec, buffer_siz
     add("plant", "insulation_ohm", racks, unit="ohm", initial=spec.wiring.insulation_ohm)
     add("plant", "step_ticks", integer=True, initial=-1)
     add("plant", "refresh_at", integer=True)
+    add("plant", "drifted", integer=True)
     add("plant", "alert_until", integer=True)
     add("plant", "probe", integer=True)
     add("plant", "melts_at", integer=True, initial=-1)

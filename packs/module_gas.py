@@ -10,6 +10,7 @@ Gas that leaves a cell is part of the mass that erupting cells eject: its mass i
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from cell_models.compensated import two_sum
 from cell_models.jit import bound, kernel
 from cell_models.vent_params import VentParams
-from packs.absorption import throw_stage
+from packs.absorption import LEAST_JET_W, throw_stage
 from packs.arrays import open_cells, open_site
 from packs.burning import AWAKE, NEWS, VENTED
 from packs.enclosure import FLOWS as GAS_FLOWS
@@ -71,28 +72,28 @@ def pay(cells, site, vents, e):
     int
         `NEWS`, or 0.
     """
-    solids_J, is_open, phase, taken_J = vents.solids_J, vents.is_open, e.phase, vents.taken_J
-    lost_kg = vents.lost_kg
+    is_open, phase, news, acting = vents.is_open, e.phase, e.news, vents.acting
+    taken_J, all_latent_J, lost_kg = vents.taken_J, vents.latent_J, vents.lost_kg
+    temperature_K, kelvin_per_J = cells.temperature_K, cells.kelvin_per_J
+    all_vented_kg, solids_J = e.all_vented_kg, vents.solids_J
     status = 0
-    high = low = latent = latent_low = solids = solids_low = 0.0
-    for c in range(len(taken_J)):
-        if solids_J[c] != 0.0:
-            solids, solids_low = two_sum(solids, solids_low, solids_J[c])
+    high = low = latent = latent_low = solids = 0.0
+    for i in range(acting[len(taken_J)]):
+        c = acting[i]
         if is_open[c] == 0:
             continue
         if not phase[c] & VENTED:
-            e.news[c] |= VENTED
+            news[c] |= VENTED
             status = NEWS
-        taken = taken_J[c]
-        if taken == 0.0 and lost_kg[c] == 0.0:
-            continue
-        cells.temperature_K[c] -= taken * cells.kelvin_per_J[c]
-        e.all_vented_kg[c] += lost_kg[c]
-        high, low = two_sum(high, low, taken)
-        latent, latent_low = two_sum(latent, latent_low, vents.latent_J[c])
+        temperature_K[c] -= taken_J[c] * kelvin_per_J[c]
+        all_vented_kg[c] += lost_kg[c]
+        high, low = two_sum(high, low, taken_J[c])
+        latent, latent_low = two_sum(latent, latent_low, all_latent_J[c])
+    for c in range(len(solids_J)):
+        solids += solids_J[c]
     add_to(site.total, site.low, VENTED_HEAT, high + low)
     add_to(site.total, site.low, LATENT, latent + latent_low)
-    add_to(site.total, site.low, SOLIDS, solids + solids_low)
+    add_to(site.total, site.low, SOLIDS, solids)
     return status
 
 
@@ -162,8 +163,9 @@ def vent_modules(h, status, ambient_K, where, cells, site, floats, ints):
     if status & AWAKE:
         vent_numbers_, vents = open_vents(where, floats, ints)
         throw_stage(
-            e.out_J, cells.temperature_K, e.first, e.target, e.share, e.caught_J, e.to_gas_J
-        )
+            e.out_J, cells.temperature_K, e.first, e.target, e.share, e.caught_J, e.to_gas_J,
+            LEAST_JET_W * h,
+        )  # fmt: skip
         catch(cells, site, e)
         let_cells_vent(
             h, vent_numbers_, e.module, cells.temperature_K, e.capacity_J_per_K, e.progress, e.soc,
@@ -299,21 +301,24 @@ class ModuleGas:
         if not self.where.fitted or self._module is None:
             return
         view, told, box = self.view, self.ejecta.told, self._module.enclosure
-        happened = (
-            view.relieved * RELIEVED + view.lit * LIT + FAILED * ~np.isfinite(self._pressure_Pa)
-            + BURST * (view.surge_Pa > box.burst_Pa)
+        seen = (
+            view.relieved.tolist(), view.lit.tolist(), self._pressure_Pa.tolist(),
+            view.surge_Pa.tolist(), told.tolist(),
         )  # fmt: skip
-        if (happened == told).all():
-            return
-        for module in np.flatnonzero(happened != told).tolist():
-            surge_Pa = float(view.surge_Pa[module])
-            if view.relieved[module] and not told[module] & RELIEVED:
+        for module, (relieved, lit, P, surge_Pa, before) in enumerate(zip(*seen, strict=True)):
+            happened = (
+                RELIEVED * relieved + LIT * lit + FAILED * (not math.isfinite(P))
+                + BURST * (surge_Pa > box.burst_Pa)
+            )  # fmt: skip
+            if happened == before:
+                continue
+            if relieved and not before & RELIEVED:
                 self._plant.tell("module_relief", "module", module, surge_Pa, box.relief_Pa)
-            if view.lit[module] and not told[module] & LIT:
+            if lit and not before & LIT:
                 burnt_J = float(view.flows[module, GAS_FLOWS.index("burnt_J")])
                 self._plant.tell("gas_ignited", "module", module, burnt_J, np.nan)
-            if happened[module] & ~told[module] & BURST:
+            if happened & ~before & BURST:
                 self._plant.tell("housing_bursts", "module", module, surge_Pa, box.burst_Pa)
-            if happened[module] & ~told[module] & FAILED:
+            if happened & ~before & FAILED:
                 self._plant.tell("not_finite", "module", module, np.nan, 0.0)
-            told[module] = happened[module]
+            told[module] = happened

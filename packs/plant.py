@@ -30,7 +30,7 @@ from packs.flows import book_stage
 from packs.heat_links import fill_network, needs_network
 from packs.layers import settle_stage
 from packs.lumping import draw_cells
-from packs.macro import OCV_OR_TEMPERATURE
+from packs.macro import OCV_OR_TEMPERATURE, next_length
 from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.notice import Notice
 from packs.prepare import prepare_stage, settings_of, switch_stage
@@ -48,7 +48,7 @@ from packs.switchgear import (
     declare_switchgear,
 )
 from packs.telling import tell_broken, tell_cuts, tell_welds, weld_making
-from packs.thermal import heat_paths, heat_stage, stable_parts
+from packs.thermal import heat_paths, heat_stage, largest_rate, parts_at
 from packs.topology import Topology
 
 ALERT_TICKS = 1000
@@ -91,7 +91,8 @@ class Plant:
         )  # fmt: skip
         self.spare = np.flatnonzero(topology.cell_used == 0.0)
         self.refresh_ticks = round(spec.table_refresh_s * 1000.0)
-        self._parts_for = (0.0, 1)
+        self.heat_rate = largest_rate(topology, spec.thermal, model.heat_capacity_J_per_K)
+        self.short_ticks = max(1, round(spec.alert_step_s * 1000.0))
 
     def declare(self, schema: Schema) -> None:
         """Declare everything that the plant remembers."""
@@ -159,55 +160,44 @@ class Plant:
     def advance(self, tick: int, until: int, longest: int | None = None) -> None:
         """Move truth from one tick to another, in steps of at most `longest` ticks.
 
-        Steps are shorter while something moves. Where the compiled way is open, equal steps that
-        follow each other are one call.
+        Steps are shorter while something moves (`next_length`). Where the compiled way is open, all
+        of which nobody must be told are one call.
         """
+        control, most, horizon, status = self.control, longest or until - tick, tick, 0
         while tick < until:
             self._now = tick
-            status, move = self.switchgear.settle(tick, self.network.switch_A)
-            if status & (MOVED | WELDED):
-                self.switched(tick, status)
-            length, horizon = self._step_length(tick, until, longest, status, move)
-            count = max(1, (horizon - tick) // length)
-            done = 0
+            if tick >= horizon:
+                status, move = self.switchgear.settle(tick, self.network.switch_A)
+                if status & (MOVED | WELDED):
+                    self.switched(tick, status)
+                horizon = until if move == IDLE_TICK else min(until, move)
+            is_moving, end = bool(status & PRECHARGING), tick
             if self.compiled is not None and not self.pcs_view.lost[0]:
-                done, _ = self.compiled.advance(count, tick, length, self._parts(length / 1000.0))
-            if done == 0:
+                end = self.compiled.advance(tick, horizon, most, is_moving)
+            if end == tick:
+                length = next_length(
+                    tick, horizon, most, self.short_ticks, is_moving, int(control.alert_until[0]),
+                    int(control.melts_at[0]), int(control.probe[0]),
+                )  # fmt: skip
+                control.probe[0] = 0
                 self.step(tick, length)
-                done = 1
-            tick += done * length
+                end = tick + length
+            tick = end
         if self._settle is not None:
             self._settle(self.arena)
 
     def alert(self, tick: int) -> None:
-        """Hold the short step for a while: something has changed abruptly.
+        """Hold the short step for a while, and read all tables: something has changed abruptly."""
+        self.control.refresh_at[0] = tick
+        self.stir(tick)
 
-        The first step is of one tick: it shows what flows now, so that the next ones can end where
-        a fuse melts.
+    def stir(self, tick: int, currents: int = 1) -> None:
+        """Hold the short step for a while: a cell has changed, and perhaps currents of others.
+
+        Then the first step is of one tick: it shows what flows now, and so when a fuse will melt.
         """
         self.control.alert_until[0] = max(self.control.alert_until[0], tick + ALERT_TICKS)
-        self.control.refresh_at[0] = tick
-        self.control.probe[0] = 1
-
-    def _step_length(
-        self, tick: int, until: int, longest: int | None, status: int, move: int
-    ) -> tuple[int, int]:
-        """Give the length of the next step, and until when it stays: short on alert, and never
-        past what moves or melts."""
-        control = self.control
-        horizon = until if move == IDLE_TICK else min(until, move)
-        length = min(horizon - tick, longest or until - tick)
-        if status & PRECHARGING or tick < control.alert_until[0]:
-            length = min(length, max(1, round(self.spec.alert_step_s * 1000.0)))
-            if not status & PRECHARGING:
-                horizon = min(horizon, int(control.alert_until[0]))
-        if control.probe[0]:
-            control.probe[0] = 0
-            return 1, tick + 1
-        if control.melts_at[0] != IDLE_TICK:
-            length = min(length, max(1, int(control.melts_at[0]) - tick))
-            horizon = tick + length
-        return length, horizon
+        self.control.probe[0] |= currents
 
     def switched(self, tick: int, status: int) -> None:
         """Take note of contactors that moved: short steps, and what a closing one closed onto."""
@@ -262,14 +252,15 @@ class Plant:
     def refresh(self, tick: int, length: int, step_s: float) -> None:
         """Read the cells' tables when due, when the step changes, or when a cell has drifted."""
         control = self.control
-        if length == control.step_ticks[0] and tick < control.refresh_at[0]:
+        is_due = bool(tick >= control.refresh_at[0])
+        if length == control.step_ticks[0] and not is_due and not control.drifted[0]:
             return
-        control.step_ticks[0] = length
-        control.refresh_at[0] = tick + self.refresh_ticks
+        control.step_ticks[0], control.drifted[0] = length, 0
+        if is_due:
+            control.refresh_at[0] = tick + self.refresh_ticks
         temperature_K = self.cells.temperature_K
-        spare = self.spare
-        temperature_K[spare] = temperature_K[self.topology.cell_slot[0]]
-        status = self.model.refresh(self.cells.lanes, temperature_K, step_s)
+        temperature_K[self.spare] = temperature_K[self.topology.cell_slot[0]]
+        status = self.model.refresh(self.cells.lanes, temperature_K, step_s, is_due)
         if status & OUT_OF_RANGE or control.out_of_range[0] > 0:
             self.count_out_of_range()
 
@@ -368,7 +359,7 @@ class Plant:
             c.lanes, c.temperature_K, step_s, c.current_A, c.voltage_V, c.heat_W
         )
         if status & REFRESH:
-            self.control.refresh_at[0] = 0
+            self.control.drifted[0] = 1
         if status & NOT_FINITE:
             tell_broken(self)
 
@@ -376,19 +367,10 @@ class Plant:
         """Turn losses into heat and move all temperatures."""
         control = self.control
         self._warm(
-            self._parts(step_s), step_s, control.inlet_K[0], control.ambient_K[0], self.wire,
-            self.paths, self.arena,
+            parts_at(self.heat_rate, step_s), step_s, control.inlet_K[0], control.ambient_K[0],
+            self.wire, self.paths, self.arena,
         )  # fmt: skip
         self._give_heat(step_s, self.heat_given, self.arena)
-
-    def _parts(self, step_s: float) -> int:
-        """Give into how many parts the heat step is cut."""
-        if step_s != self._parts_for[0]:
-            parts = stable_parts(
-                self.topology, self.spec.thermal, self.model.heat_capacity_J_per_K, step_s
-            )
-            self._parts_for = (step_s, parts)
-        return self._parts_for[1]
 
     def book_flows(self, step_s: float) -> None:
         """Add this step's energy flows to the ledger's sums."""

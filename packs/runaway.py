@@ -149,7 +149,8 @@ def react_nodes(count, h, numbers, cells, site, a):
     shares, planned_J, reaction_J, progress = a.share, a.planned_J, a.reaction_J, a.progress
     to_give_J, held_J, locked_J = a.to_give_J, a.held_J, a.locked_J
     ejected_J, ejected_kg, out_J, out_kg = a.ejected_J, a.ejected_kg, a.out_J, a.out_kg
-    phases, all_news, awake, scratch = a.phase, a.news, a.awake, a.scratch
+    phases, all_news, awake, sinks = a.phase, a.news, a.awake, a.sinks
+    remains, released_J = a.remains, a.released_J
     rows, marks, curve_K, curve_log10 = a.rows, a.marks, a.curve_K, a.curve_log10
     found = OK
     for k in range(count):
@@ -161,7 +162,7 @@ def react_nodes(count, h, numbers, cells, site, a):
             continue
         T, released, burnt, left, status = burn(
             c * numbers.n_slots, temperature_K[c], C, share, h, numbers.n_slots, numbers.gate_K,
-            extents, energy_J, rows, marks, curve_K, curve_log10, scratch,
+            extents, energy_J, rows, marks, curve_K, curve_log10, remains, released_J, sinks,
         )  # fmt: skip
         rate = released / (C * h)
         lost = (1.0 - share) * released

@@ -153,7 +153,6 @@ class RunawayCells:
             reference_K=spec.initial_temperature_K, capacity_J_per_K=whole_J_per_K,
             kg_K_per_J=asked.params.cell.mass_kg / whole_J_per_K,
             ejected_mass=asked.ejected_mass, melting_K=self._melting_K,
-            alert_ticks=max(1, round(spec.alert_step_s * 1000.0)),
             n_slots=len(tables.names), n_rows=len(tables.rows), n_curve=len(tables.curve_K),
             n_ran_at=at(view.n_ran), alert_at=at(control.alert_until),
             overlay_S_at=at(plant.overlay.cell_short_S), extents_at=at(view.extents),
@@ -211,14 +210,15 @@ class RunawayCells:
     def tell(self, end: int) -> None:
         """Take note of what has happened to cells in the last step."""
         news = self._beside.news
-        changed = torn = False
-        happened = np.flatnonzero(news).tolist()
+        changed = torn = stirred = False
+        happened = news.nonzero()[0].tolist()
         soc = stored_J = np.zeros(0)
         if any(news[slot] & (BEGUN | COLLAPSED | ERUPTED) for slot in happened):
             soc, stored_J = self._observe()
         for slot in happened:
             found, news[slot] = int(news[slot]), 0
             self.view.phase[slot] |= found & ~FAILED
+            is_joined = not self._plant.cell_arrays.cut[slot]
             if found & BEGUN:
                 self._begin(slot, soc[slot])
             if found & COLLAPSED:
@@ -227,8 +227,8 @@ class RunawayCells:
                 self._run_away(slot, end)
             if found & ERUPTED:
                 self._erupt(slot, stored_J[slot])
-            if found & (COLLAPSED | ERUPTED):
-                torn |= self._tear(slot)
+            if found & (COLLAPSED | ERUPTED) and self._tear(slot):
+                torn, stirred = True, stirred or is_joined
             if found & DRY:
                 self._scale_resistance(slot, DRIED)
             if found & SPENT:
@@ -239,8 +239,9 @@ class RunawayCells:
                 cell = int(self._plant.topology.slot_cell[slot])
                 self._plant.tell("not_finite", "cell", cell, math.nan, 0.0)
             changed |= bool(found & (COLLAPSED | ERUPTED | SPENT | DRY))
+            stirred |= bool(found & (COLLAPSED | SPENT | DRY)) and is_joined
         if changed:
-            self._plant.alert(end)
+            self._plant.stir(end, stirred)
         if torn:
             self._plant.control.alert_until[0] = end + EMPTY_TICKS
         self._tell_melting()
@@ -347,6 +348,7 @@ class RunawayCells:
         scale = getattr(self._plant.model, "scale_resistance", None)
         if scale is not None:  # a plug-in's cells may not know how
             scale(self._plant.cells.lanes, slot, factor)
+            self._plant.control.drifted[0] = 1
 
     def _burn_out(self, slot: int) -> None:
         """Open a spent cell; its short goes on inside it."""

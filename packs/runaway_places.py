@@ -36,7 +36,7 @@ class RunawayNumbers(NamedTuple):
         Above which cells react; at which separators collapse; where heat that leaves counts from.
     capacity_J_per_K, kg_K_per_J, ejected_mass : float
         Of a whole cell; its mass over that; what of it leaves.
-    alert_ticks, n_slots, n_rows, n_curve : int
+    n_slots, n_rows, n_curve : int
     n_ran_at ... marks_at : int
         `n_ran`, how many cells have erupted, `alert_until`, and each of `RunawayArrays`.
     n_layers : int
@@ -58,7 +58,6 @@ class RunawayNumbers(NamedTuple):
     kg_K_per_J: float
     ejected_mass: float
     melting_K: float
-    alert_ticks: int
     n_slots: int
     n_rows: int
     n_curve: int
@@ -113,7 +112,8 @@ class RunawayArrays(NamedTuple):
     out_J, out_kg : float64 (n,), what leaves in this step
     progress : float64 (n,), how far its event has come, 0 to 1
     phase, news : int64 (n,)
-    scratch : float64 (2 * n_slots + 3,)
+    remains, released_J, sinks : float64 (n_slots,), (n_slots,), (1, 3)
+        Scratch of one node; what cools it besides, nothing.
     rows, marks, curve_K, curve_log10
         The reactions, as `cell_models.runaway` takes them.
     awake : int64 (n,), cells to look at in this step
@@ -137,7 +137,9 @@ class RunawayArrays(NamedTuple):
     progress: Floats
     phase: Ints
     news: Ints
-    scratch: Floats
+    remains: Floats
+    released_J: Floats
+    sinks: Floats
     rows: Floats
     marks: Ints
     curve_K: Floats
@@ -149,7 +151,7 @@ class RunawayArrays(NamedTuple):
     locked_J: Floats
 
 
-N_FLOATS, N_INTS = 7, 39
+N_FLOATS, N_INTS = 7, 38
 """Of `RunawayNumbers`: the first ones are floats."""
 
 
@@ -163,7 +165,7 @@ def numbers_at(where, f, i):
         i[b + 12], i[b + 13], i[b + 14], i[b + 15], i[b + 16], i[b + 17], i[b + 18], i[b + 19],
         i[b + 20], i[b + 21], i[b + 22], i[b + 23], i[b + 24], i[b + 25], i[b + 26], i[b + 27],
         i[b + 28], i[b + 29], i[b + 30], i[b + 31], i[b + 32], i[b + 33], i[b + 34], i[b + 35],
-        i[b + 36], i[b + 37], i[b + 38],
+        i[b + 36], i[b + 37],
     )  # fmt: skip
 
 
@@ -176,7 +178,9 @@ def open_runaway(m, n, f, i):
         part(f, m.capacity_at, n), part(f, m.share_at, n), part(f, m.fuel_J_at, nodes),
         part(f, m.reaction_J_at, n), part(f, m.ejected_J_at, n), part(f, m.ejected_kg_at, n),
         part(f, m.out_J_at, n), part(f, m.out_kg_at, n), part(f, m.progress_at, n),
-        part(i, m.phase_at, n), part(i, m.news_at, n), part(f, m.scratch_at, 2 * m.n_slots + 3),
+        part(i, m.phase_at, n), part(i, m.news_at, n), part(f, m.scratch_at, m.n_slots),
+        part(f, m.scratch_at + m.n_slots, m.n_slots),
+        part(f, m.scratch_at + 2 * m.n_slots, 3).reshape(1, 3),
         part(f, m.rows_at, m.n_rows * N_ROWS).reshape(m.n_rows, N_ROWS),
         part(i, m.marks_at, m.n_rows * N_MARKS).reshape(m.n_rows, N_MARKS),
         part(f, m.curve_K_at, m.n_curve), part(f, m.curve_log10_at, m.n_curve),

@@ -38,13 +38,23 @@ _U = np.uint64
 
 def stable_parts(topology: Topology, spec: ThermalSpec, cell_J_per_K: float, step_s: float) -> int:
     """Return into how many equal parts a step is cut so that explicit Euler stays stable."""
+    return int(parts_at(largest_rate(topology, spec, cell_J_per_K), step_s))
+
+
+@kernel
+def parts_at(rate: float, step_s: float) -> int:
+    """Give the same for the largest rate of a plant [1/s]."""
+    return max(1, math.ceil(rate * step_s / STABILITY))
+
+
+def largest_rate(topology: Topology, spec: ThermalSpec, cell_J_per_K: float) -> float:
+    """Return the largest conductance over heat capacity [1/s]; 0 where a network is implicit."""
     if needs_network(spec, topology):
-        return 1
+        return 0.0
     paths = heat_paths(spec, topology.lump.parallel)
     cell = 2.0 * (paths.beside + paths.behind) + paths.ambient + paths.fan + spec.plate_W_per_K
     plate = topology.cells_per_group * spec.plate_W_per_K + spec.coolant_W_per_K
-    rate = max(cell / cell_J_per_K, plate / spec.plate_J_per_K)
-    return max(1, math.ceil(rate * step_s / STABILITY))
+    return max(cell / cell_J_per_K, plate / spec.plate_J_per_K)
 
 
 class HeatPaths(NamedTuple):

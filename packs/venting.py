@@ -86,6 +86,8 @@ class VentArrays(NamedTuple):
         What one step took from each cell: heat; how much of it evaporated solvent; gas and vapour.
     solids_J, solids_kg : float64
         What ejected solids took of its ejecta in this step to where they fall, and their mass.
+    acting : int64 (n + 1,)
+        Cans to which something happened in this step; the last number is how many.
     """
 
     fill_mol: Floats
@@ -98,6 +100,7 @@ class VentArrays(NamedTuple):
     lost_kg: Floats
     solids_J: Floats
     solids_kg: Floats
+    acting: NDArray[np.int64]
 
 
 def vent_numbers(params: VentParams) -> VentNumbers:
@@ -148,6 +151,7 @@ def declare_vents(schema: Schema, n_slots: int, params: VentParams) -> None:
     schema.add("vents", "is_open", (n_slots,), integer=True)
     for name in ("taken_J", "latent_J", "lost_kg", "solids_J", "solids_kg"):
         schema.scratch("of_vents", name, n_slots)
+    schema.scratch("of_vents", "acting", n_slots + 1, integer=True)
 
 
 def vent_arrays(state: State) -> VentArrays:
@@ -155,8 +159,7 @@ def vent_arrays(state: State) -> VentArrays:
     kept, step = state.view("vents"), state.view("of_vents")
     return VentArrays(
         kept.fill_mol, kept.gas_mol, kept.solvent_mol, kept.spent, kept.is_open, step.taken_J,
-        step.latent_J, step.lost_kg, step.solids_J,
-        step.solids_kg,
+        step.latent_J, step.lost_kg, step.solids_J, step.solids_kg, step.acting,
     )  # fmt: skip
 
 
@@ -164,14 +167,14 @@ def vent_arrays(state: State) -> VentArrays:
 def between(soc, knots):
     """Give the knot below a state of charge and how far it is to the next, held at both ends."""
     last = len(knots) - 1
+    k, part = 0, 0.0
     if soc >= knots[last]:
-        return last, 0.0
-    if soc <= knots[0]:
-        return 0, 0.0
-    k = 0
-    while knots[k + 1] <= soc:
-        k += 1
-    return k, (soc - knots[k]) / (knots[k + 1] - knots[k])
+        k = last
+    elif not soc <= knots[0]:
+        while knots[k + 1] <= soc:
+            k += 1
+        part = (soc - knots[k]) / (knots[k + 1] - knots[k])
+    return k, part
 
 
 @inlined
@@ -191,42 +194,38 @@ def total_made(k, part, gas_mol):
 
 
 @inlined
-def release(c, m, T, outside_Pa, k, part, numbers, vents, gas):
+def release(c, m, T, outside_Pa, k, part, headspace_m3, table_mol, fill_mol, gas_mol, in_mol):
     """Let out what the headspace of an open can does not hold; return its mass and ``sum n c_p``.
 
     The headspace is well mixed: of the first filling, counted as N2, and of gas the same part goes.
     """
-    inside = vents.fill_mol[c] + vents.gas_mol[c]
-    out = 1.0 - min(1.0, held_moles(outside_Pa, T, numbers.headspace_m3) / inside)
-    if out == 0.0:
-        return 0.0, 0.0
-    filling = out * vents.fill_mol[c]
-    gas.in_mol[m, N2] += filling
+    inside = fill_mol[c] + gas_mol[c]
+    out = 1.0 - min(1.0, held_moles(outside_Pa, T, headspace_m3) / inside)
+    filling, moles = out * fill_mol[c], out * gas_mol[c]
+    in_mol[m, N2] += filling
     kg, J_per_K = filling * MOLAR_MASS[N2], filling * CP[N2]
-    vents.fill_mol[c] -= filling
-    moles = out * vents.gas_mol[c]
+    fill_mol[c] -= filling
     if moles > 0.0:
-        whole = total_made(k, part, numbers.gas_mol)
+        whole = total_made(k, part, table_mol)
         for s in range(N_SPECIES):
-            amount = moles * (made_by(s, k, part, numbers.gas_mol) / whole)
-            gas.in_mol[m, s] += amount
+            amount = moles * (made_by(s, k, part, table_mol) / whole)
+            in_mol[m, s] += amount
             kg += amount * MOLAR_MASS[s]
             J_per_K += amount * CP[s]
-        vents.gas_mol[c] -= moles
+        gas_mol[c] -= moles
     return kg, J_per_K
 
 
 @inlined
-def boil(c, m, h, T, outside_Pa, heat_J_per_K, numbers, vents, gas):
-    """Boil solvent off an open cell; return its latent heat [J], mass and ``sum n c_p``."""
-    n, s = numbers, numbers.solvent
-    if vents.solvent_mol[c] <= 0.0:
-        return 0.0, 0.0, 0.0
-    at = boiling_temperature(n.share, n.A, n.B, n.C, outside_Pa)
-    latent = latent_heat(n.B, n.C, at)
-    amount = boiled(vents.solvent_mol[c], T, at, heat_J_per_K, latent, h, n.boil_s)
-    vents.solvent_mol[c] -= amount
-    gas.in_mol[m, s] += amount
+def boil(c, m, h, T, outside_Pa, heat_J_per_K, s, x, A, B, C, boil_s, solvent_mol, in_mol):
+    """Boil solvent s off an open cell; return its latent heat [J], mass and ``sum n c_p``."""
+    amount = latent = 0.0
+    if solvent_mol[c] > 0.0:
+        at = boiling_temperature(x, A, B, C, outside_Pa)
+        latent = latent_heat(B, C, at)
+        amount = boiled(solvent_mol[c], T, at, heat_J_per_K, latent, h, boil_s)
+        solvent_mol[c] -= amount
+        in_mol[m, s] += amount
     return amount * latent, amount * MOLAR_MASS[s], amount * CP[s]
 
 
@@ -238,42 +237,91 @@ def solid_share(solid_kg, gas_J_per_K):
     return solid_J_per_K / whole if whole > 0.0 else 1.0
 
 
-@kernel
-def vent_can(
-    c, m, h, T, outside_Pa, progress, soc, heat_J_per_K, ejected_kg, to_gas_J, numbers, vents, gas
-):
-    """Let one can vent for one step, or open: as `vent_stage`; return 1 if it opened.
+@inlined
+def stays(T, outside_Pa, is_open, fill_mol, gas_mol, solvent_mol, quiet_K, headspace_m3):
+    """Say whether nothing happens to a can in which nothing has reacted since the last step.
 
-    Nothing changes in an open one whose solvent has gone and whose headspace can hold all.
+    An open one stays as it is when its solvent has gone and its headspace can hold all.
     """
+    if is_open == 0:
+        return gas_mol == 0.0 and quiet_K > T and outside_Pa >= QUIET_PA
+    return solvent_mol <= 0.0 and held_moles(outside_Pa, T, headspace_m3) >= fill_mol + gas_mol
+
+
+@kernel
+def list_acting(
+    numbers, module, temperature_K, progress, ejected_J, ejected_kg, to_gas_J, vents, gas
+):
+    """List the cans to which something happens in this step; what the others eject is solids.
+
+    Here and in `vent_cans` every array is looked up once, outside the loop (`packs.runaway`).
+    """
+    fill_mol, gas_mol, solvent_mol = vents.fill_mol, vents.gas_mol, vents.solvent_mol
+    spent, is_open, acting = vents.spent, vents.is_open, vents.acting
+    solids_J, solids_kg = vents.solids_J, vents.solids_kg
+    sparks, pressure_Pa = gas.sparks, gas.pressure_Pa
+    quiet_K, headspace_m3 = numbers.quiet_K, numbers.headspace_m3
+    count = 0
+    for c in range(len(module)):
+        m = module[c]
+        if m < 0:
+            continue
+        if ejected_J[c] > 0.0:
+            sparks[m] = 1
+            solids_J[c], solids_kg[c] = to_gas_J[c], ejected_kg[c]
+        if progress[c] <= spent[c] and stays(
+            temperature_K[c], pressure_Pa[m], is_open[c], fill_mol[c], gas_mol[c], solvent_mol[c],
+            quiet_K, headspace_m3,
+        ):  # fmt: skip
+            continue
+        acting[count] = c
+        count += 1
+    acting[len(module)] = count
+
+
+@kernel
+def vent_cans(
+    h, numbers, module, temperature_K, heat_J_per_K, progress, soc, ejected_kg, to_gas_J, vents, gas
+):
+    """Let the listed cans vent for one step, or open: as `vent_stage`; return how many opened."""
+    fill_mol, gas_mol, solvent_mol = vents.fill_mol, vents.gas_mol, vents.solvent_mol
+    spent, is_open, acting, taken_J = vents.spent, vents.is_open, vents.acting, vents.taken_J
+    latent_J, lost_kg = vents.latent_J, vents.lost_kg
+    solids_J, solids_kg = vents.solids_J, vents.solids_kg
+    in_mol, in_J, pressure_Pa = gas.in_mol, gas.in_J, gas.pressure_Pa
+    knots, table_mol, V, s = numbers.soc, numbers.gas_mol, numbers.headspace_m3, numbers.solvent
+    x, A, B, C, boil_s = numbers.share, numbers.A, numbers.B, numbers.C, numbers.boil_s
+    burst_Pa, opens_K = numbers.burst_Pa, numbers.opens_K
     opened = 0
-    k, part = between(soc, numbers.soc)
-    if progress > vents.spent[c]:
-        whole = total_made(k, part, numbers.gas_mol)
-        vents.gas_mol[c] += (progress - vents.spent[c]) * whole
-        vents.spent[c] = progress
-    if vents.is_open[c] == 0:
-        vapour = vapour_pressure(numbers.share, numbers.A, numbers.B, numbers.C, T)
-        inside = vents.fill_mol[c] + vents.gas_mol[c]
-        P = headspace_pressure(inside, T, numbers.headspace_m3, vapour)
-        if not opens(P, outside_Pa, numbers.burst_Pa, T, numbers.opens_K):
-            return 0
-        vents.is_open[c] = opened = 1
-    kg, J_per_K = release(c, m, T, outside_Pa, k, part, numbers, vents, gas)
-    latent, vapour_kg, vapour_J_per_K = boil(
-        c, m, h, T, outside_Pa, heat_J_per_K, numbers, vents, gas
-    )
-    vents.solids_kg[c] = max(0.0, ejected_kg - kg - vapour_kg)
-    share = solid_share(vents.solids_kg[c], J_per_K + vapour_J_per_K)
-    most = (J_per_K + vapour_J_per_K) * (JET_K - T0_K)
-    given = min((1.0 - share) * to_gas_J, most)
-    vents.solids_J[c] = to_gas_J - given
-    warm = max(0.0, (J_per_K + vapour_J_per_K) * (T - T0_K))
-    paid = max(0.0, warm - given)
-    gas.in_J[m] += given + paid
-    vents.latent_J[c] = latent
-    vents.taken_J[c] = latent + paid
-    vents.lost_kg[c] = kg + vapour_kg
+    for i in range(acting[len(module)]):
+        c = acting[i]
+        m, T = module[c], temperature_K[c]
+        outside_Pa = pressure_Pa[m]
+        k, part = between(soc[c], knots)
+        if progress[c] > spent[c]:
+            gas_mol[c] += (progress[c] - spent[c]) * total_made(k, part, table_mol)
+            spent[c] = progress[c]
+        if is_open[c] == 0:
+            vapour = vapour_pressure(x, A, B, C, T)
+            P = headspace_pressure(fill_mol[c] + gas_mol[c], T, V, vapour)
+            if not opens(P, outside_Pa, burst_Pa, T, opens_K):
+                continue
+            is_open[c] = 1
+            opened += 1
+        kg, J_per_K = release(c, m, T, outside_Pa, k, part, V, table_mol, fill_mol, gas_mol, in_mol)
+        latent, vapour_kg, vapour_J_per_K = boil(
+            c, m, h, T, outside_Pa, heat_J_per_K[c], s, x, A, B, C, boil_s, solvent_mol, in_mol
+        )
+        J_per_K += vapour_J_per_K
+        solids_kg[c] = max(0.0, ejected_kg[c] - kg - vapour_kg)
+        share = solid_share(solids_kg[c], J_per_K)
+        given = min((1.0 - share) * to_gas_J[c], J_per_K * (JET_K - T0_K))
+        solids_J[c] = to_gas_J[c] - given
+        paid = max(0.0, max(0.0, J_per_K * (T - T0_K)) - given)
+        in_J[m] += given + paid
+        latent_J[c] = latent
+        taken_J[c] = latent + paid
+        lost_kg[c] = kg + vapour_kg
     return opened
 
 
@@ -327,29 +375,14 @@ def vent_stage(
     int
         How many cans opened.
     """
-    is_open, gas_mol, spent, solvent = vents.is_open, vents.gas_mol, vents.spent, vents.solvent_mol
-    fill_mol, solids_J, solids_kg = vents.fill_mol, vents.solids_J, vents.solids_kg
-    pressure_Pa, quiet_K, headspace_m3 = gas.pressure_Pa, numbers.quiet_K, numbers.headspace_m3
-    for cleared in (vents.taken_J, vents.latent_J, vents.lost_kg, solids_J, solids_kg):
+    for cleared in (
+        vents.taken_J, vents.latent_J, vents.lost_kg, vents.solids_J, vents.solids_kg
+    ):  # fmt: skip
         cleared[:] = 0.0
-    opened = 0
-    for c in range(len(module)):
-        m, T = module[c], temperature_K[c]
-        if m < 0:
-            continue
-        if ejected_J[c] > 0.0:
-            gas.sparks[m] = 1
-            solids_J[c], solids_kg[c] = to_gas_J[c], ejected_kg[c]
-        outside = pressure_Pa[m]
-        if progress[c] <= spent[c]:
-            if is_open[c] == 0:
-                if gas_mol[c] == 0.0 and quiet_K > T and outside >= QUIET_PA:
-                    continue
-            elif solvent[c] <= 0.0:
-                if held_moles(outside, T, headspace_m3) >= fill_mol[c] + gas_mol[c]:
-                    continue
-        opened += vent_can(
-            c, m, h, T, outside, progress[c], soc[c], heat_J_per_K[c], ejected_kg[c], to_gas_J[c],
-            numbers, vents, gas,
-        )  # fmt: skip
-    return opened
+    list_acting(
+        numbers, module, temperature_K, progress, ejected_J, ejected_kg, to_gas_J, vents, gas
+    )
+    return vent_cans(
+        h, numbers, module, temperature_K, heat_J_per_K, progress, soc, ejected_kg, to_gas_J, vents,
+        gas,
+    )  # fmt: skip
