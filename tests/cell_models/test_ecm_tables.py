@@ -70,6 +70,39 @@ def test_between_readings_ocv_runs_along_its_slope_and_a_reading_brings_it_back(
     assert cell.observe()[1][0] == pytest.approx(table_ocv(lg_m50, soc[0], 298.15), abs=2e-14)
 
 
+def test_a_reading_of_what_has_moved_leaves_blocks_of_cells_that_have_not(lg_m50, bench) -> None:
+    cells = bench(lg_m50, np.full(2 * LANES, 0.5))
+    current_A = np.zeros(2 * LANES)
+    current_A[3] = 0.006 * lg_m50.capacity_As  # more than an interval of the table in a second
+    cells.step(current_A)
+    assert cells.status & REFRESH
+    cells.temperature_K[:] = 310.0
+    cells.model.refresh(cells.lanes, cells.temperature_K, 1.0, False)
+    soc, ocv_V, *_ = cells.observe()
+    warm_V, cool_V = (table_ocv(lg_m50, soc, kelvin) for kelvin in (310.0, 298.15))
+    assert ocv_V[:LANES] == pytest.approx(warm_V[:LANES], rel=0.0, abs=2e-14)
+    assert ocv_V[LANES:] == pytest.approx(cool_V[LANES:], rel=0.0, abs=2e-14)
+    cells.model.scale_resistance(cells.lanes, LANES + 5, 0.5)
+    whole_ohm = cells.field("r0_ohm")[LANES + 5]
+    assert not cells.observe()[3].any()  # that it must be read is no news to a file
+    cells.model.refresh(cells.lanes, cells.temperature_K, 1.0, False)
+    assert cells.field("r0_ohm")[LANES + 5] < 0.6 * whole_ohm
+    assert cells.observe()[1][LANES:] == pytest.approx(warm_V[LANES:], rel=0.0, abs=2e-14)
+
+
+def test_another_step_needs_no_tables(lg_m50, bench) -> None:
+    given, read = (bench(lg_m50, 0.5025, step_s=1.0) for _ in range(2))
+    for cell in (given, read):
+        cell.step(2.0)
+    given.model.refresh(given.lanes, given.temperature_K, 0.1, False)
+    assert given.field("soc_ref")[0] == 0.5025
+    read.refresh(0.1)
+    for name in ("a1", "b1_ohm", "a2", "b2_ohm"):  # tau once from the table, once as C R
+        assert given.field(name)[0] == pytest.approx(read.field(name)[0], rel=2e-4)
+    exact = given.field("a1") - np.exp(-0.1 / (given.field("c1_F") * given.field("r1_ohm")))
+    assert exact == pytest.approx(0.0, abs=1e-14)
+
+
 def test_drifting_by_more_than_a_table_interval_asks_for_a_reading(lg_m50, bench) -> None:
     cell = bench(lg_m50, [0.5, 0.5])
     per_step = 1.0 / lg_m50.capacity_As

@@ -132,6 +132,17 @@ def test_a_hot_cell_catches_less_and_one_as_hot_as_the_jet_nothing() -> None:
     assert to_gas[top.cell_slot[0]] == pytest.approx(500.0)
 
 
+def test_less_than_a_jet_hits_no_cell_and_goes_to_the_gas_whole() -> None:
+    top = module(2, 2, 2)
+    matrix = given_absorption(top, [(0, 1, 0.5), (3, 2, 0.5)])
+    n = top.n_cell_slots
+    ejected, caught, to_gas, T = np.zeros(n), np.zeros(n), np.zeros(n), np.full(n, T0_K)
+    ejected[top.cell_slot[[0, 3]]] = 0.9, 1.1
+    throw_stage(ejected, T, matrix.first, matrix.target, matrix.share, caught, to_gas, 1.0)
+    assert caught[top.cell_slot] == pytest.approx([0.0, 0.0, 0.55, 0.0])
+    assert to_gas[top.cell_slot] == pytest.approx([0.9, 0.0, 0.0, 0.55])
+
+
 @pytest.mark.parametrize("between", ["cells", "groups", "columns"])
 def test_sheets_stop_jets_that_fly_sideways_and_none_that_fly_over_them(between) -> None:
     top = module(6, 3, 3)

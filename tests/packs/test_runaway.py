@@ -176,6 +176,22 @@ def test_neighbours_feed_a_collapsed_cell(plant) -> None:
     assert i[0] > 100.0  # and it feeds its short itself
 
 
+@pytest.mark.parametrize("is_cut_off", [False, True])
+def test_a_spent_cell_asks_for_a_first_step_of_one_tick_if_it_carried_a_current(
+    plant, is_cut_off
+) -> None:
+    """Which shows what its neighbours carry now; the short step holds either way."""
+    site = plant(**EIGHT)
+    slot = site.topology.cell_slot[0]
+    site.cells.is_broken[slot] = is_cut_off
+    site.prepare()
+    site.control.probe[0] = 0
+    site.state.view("of_runaway").news[slot] = SPENT
+    site.runaway.tell(50_000)
+    assert site.control.probe[0] == (not is_cut_off)
+    assert site.control.alert_until[0] == 51_000
+
+
 @pytest.mark.parametrize("fused", [False, True])
 def test_staged_steps_are_the_compiled_ones_through_a_propagation(plant, fused) -> None:
     more = (
