@@ -211,7 +211,7 @@ class RunawayCells:
         """Take note of what has happened to cells in the last step."""
         news = self._beside.news
         changed = torn = stirred = False
-        happened = news.nonzero()[0].tolist()
+        happened: list[int] = news.nonzero()[0].tolist()
         soc = stored_J = np.zeros(0)
         if any(news[slot] & (BEGUN | COLLAPSED | ERUPTED) for slot in happened):
             soc, stored_J = self._observe()
