@@ -126,15 +126,20 @@ def hysteresis_step(x: float, throughput: float) -> float:
 
 
 @inlined
+def lane_emf(x, p, hysteresis_V):
+    """Give the emf of one cell with up to two RC pairs at the end of the step ahead."""
+    q, s = p + PAIRS, p + PAIR_2
+    dz = x[p + CHARGE] * x[p + INVERSE_CAPACITY] - x[p + SOC_REF]
+    emf = open_emf(x[p + OCV], x[p + OCV_SLOPE], dz, hysteresis_V * x[p + HYSTERESIS])
+    return emf - x[q + A] * x[q + V] - x[s + A] * x[s + V]
+
+
+@inlined
 def port_block(x, base, out, has_third, hysteresis_V, emf_V, resistance_ohm):
     """Write the lines of one block of cells. `x` is only read."""
     for lane in range(WIDTH):
-        p = base + lane
-        q, s = p + PAIRS, p + PAIR_2
-        dz = x[p + CHARGE] * x[p + INVERSE_CAPACITY] - x[p + SOC_REF]
-        emf = open_emf(x[p + OCV], x[p + OCV_SLOPE], dz, hysteresis_V * x[p + HYSTERESIS])
-        emf_V[out + lane] = emf - x[q + A] * x[q + V] - x[s + A] * x[s + V]
-        resistance_ohm[out + lane] = x[p + LINE]
+        emf_V[out + lane] = lane_emf(x, base + lane, hysteresis_V)
+        resistance_ohm[out + lane] = x[base + lane + LINE]
     if has_third:
         for lane in range(WIDTH):
             q = base + PAIR_3 + lane

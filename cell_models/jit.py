@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core import config as numba_config
+from numba.extending import intrinsic, overload
 from numba.np import linalg as numba_linalg
 
 _KERNEL_FOLDERS = ("cell_models", "packs", "controllers")
@@ -119,6 +120,35 @@ def _apart(flags: Any) -> Any:
     """Mark all arrays that a function is handed as lying apart."""
     flags.noalias = True
     return flags
+
+
+def _lent(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    """Make the array of `lent`: the same one without an owner."""
+    array = context.make_array(signature.args[0])(context, builder, values[0])
+    array.meminfo = array.meminfo.type(None)
+    return array._getvalue()
+
+
+@intrinsic
+def _lend(_: Any, array: Any) -> Any:
+    return array(array), _lent
+
+
+def lent(array: Any) -> Any:
+    """Return the same array, of which compiled code does not count who holds it.
+
+    Counting is an atomic addition whenever a function is handed a tuple of arrays and whenever it
+    takes one out (measured: a tenth of a step of 1,000 cells). For arrays that outlive the call.
+    """
+    return array
+
+
+@overload(lent)
+def _lent_compiled(array: Any) -> Any:
+    def lend(array: Any) -> Any:
+        return _lend(array)  # type: ignore[call-arg]
+
+    return lend
 
 
 def bound(compiled: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:

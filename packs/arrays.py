@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cell_models.jit import inlined
+from cell_models.jit import inlined, lent
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -57,7 +57,6 @@ class GroupArrays(NamedTuple):
     link_ohm: Floats
     link_W: Floats
     plate_K: Floats
-    into_W: Floats
     charge_As: Floats
     charge_low_As: Floats
 
@@ -95,7 +94,8 @@ class SiteArrays(NamedTuple):
     by `packs.groups`; `limits` (4,) are those of `packs.network.operating_point`; `heat_J` (2,) to
     coolant and air; `total` and `low` (len(FLOWS),), `throughput` (2,), `worst` (3,) as
     `packs.flows.book` keeps them; `near` uint32 (4 n_cell_slots,); `group_slot` int64 (n_groups,);
-    `charger_A` (n_group_slots,) that chargers from outside drive into groups.
+    `charger_A` (n_group_slots,) that chargers from outside drive into groups; `tile` (TILE,) the
+    scratch of one block of groups, laid out by `packs.groups`.
     """
 
     bus: Floats
@@ -112,6 +112,7 @@ class SiteArrays(NamedTuple):
     near: NDArray[np.uint32]
     group_slot: Ints
     charger_A: Floats
+    tile: Floats
 
 
 class Arena(NamedTuple):
@@ -148,7 +149,7 @@ class Wire(NamedTuple):
 def nth(buffer, at, k):
     """Return array number `k` of a buffer."""
     begin = at[2 * k]
-    return buffer[begin : begin + at[2 * k + 1]]
+    return lent(buffer[begin : begin + at[2 * k + 1]])
 
 
 @inlined
@@ -170,7 +171,7 @@ def open_groups(arena):
         nth(f, at, 16), nth(f, at, 17), nth(f, at, 18), nth(f, at, 19), nth(f, at, 20),
         nth(f, at, 21), nth(f, at, 22), nth(f, at, 23), nth(f, at, 24), nth(f, at, 25),
         nth(f, at, 26), nth(f, at, 27), nth(f, at, 28), nth(f, at, 29), nth(f, at, 30),
-        nth(f, at, 31), nth(f, at, 32), nth(f, at, 33), nth(f, at, 34),
+        nth(f, at, 31), nth(f, at, 32), nth(f, at, 33),
     )  # fmt: skip
 
 
@@ -180,10 +181,10 @@ def open_racks(arena):
     f, at = arena.floats, arena.at
     i, int_at = arena.ints, arena.int_at
     return RackArrays(
-        nth(f, at, 35), nth(f, at, 36), nth(f, at, 37), nth(f, at, 38), nth(f, at, 39),
-        nth(f, at, 40), nth(f, at, 41), nth(f, at, 42), nth(f, at, 43), nth(f, at, 44),
-        nth(f, at, 45), nth(f, at, 46), nth(f, at, 47), nth(f, at, 48), nth(f, at, 49),
-        nth(f, at, 50), nth(f, at, 51), nth(i, int_at, 0), nth(i, int_at, 1), nth(i, int_at, 2),
+        nth(f, at, 34), nth(f, at, 35), nth(f, at, 36), nth(f, at, 37), nth(f, at, 38),
+        nth(f, at, 39), nth(f, at, 40), nth(f, at, 41), nth(f, at, 42), nth(f, at, 43),
+        nth(f, at, 44), nth(f, at, 45), nth(f, at, 46), nth(f, at, 47), nth(f, at, 48),
+        nth(f, at, 49), nth(f, at, 50), nth(i, int_at, 0), nth(i, int_at, 1), nth(i, int_at, 2),
         nth(i, int_at, 3),
     )  # fmt: skip
 
@@ -194,7 +195,7 @@ def open_site(arena):
     f, at = arena.floats, arena.at
     i, int_at = arena.ints, arena.int_at
     return SiteArrays(
-        nth(f, at, 52), nth(f, at, 53), nth(f, at, 54), nth(f, at, 55), nth(f, at, 56),
-        nth(f, at, 57), nth(f, at, 58), nth(f, at, 59), nth(f, at, 60), nth(f, at, 61),
-        nth(f, at, 62), arena.near, nth(i, int_at, 4), nth(f, at, 63),
+        nth(f, at, 51), nth(f, at, 52), nth(f, at, 53), nth(f, at, 54), nth(f, at, 55),
+        nth(f, at, 56), nth(f, at, 57), nth(f, at, 58), nth(f, at, 59), nth(f, at, 60),
+        nth(f, at, 61), lent(arena.near), nth(i, int_at, 4), nth(f, at, 62), nth(f, at, 63),
     )  # fmt: skip

@@ -68,6 +68,7 @@ class Compiled:
             out_of_range=control.out_of_range, cut=control.cut,
             blown=plant.switch_view.fuse_blown, blew=gear.blew,
             fuse_heat=plant.switch_view.fuse_heat, sums=form["sums"], spare=plant.spare,
+            plain=np.zeros(plant.topology.n_blocks), reach=np.uint64(plant.topology.reach),
         )  # fmt: skip
         self._blew = gear.blew
         wiring = plant.spec.wiring

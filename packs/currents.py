@@ -132,30 +132,36 @@ def spread_stage(bus_short_S, wire, arena):
 @inlined
 def spread_site(bus_short_S, wire, cells, groups, ladder, racks, site):
     """Give every cell its current and voltage, and add up losses."""
-    site.sums[:] = 0.0
-    site.losses[:] = 0.0
+    spread_racks(racks, site)
     for rack in range(len(racks.emf_V)):
-        spread_rack(rack, site.bus[0], racks, site.losses)
         for block in range(_U(racks.first_block[rack]), _U(racks.first_block[rack + 1])):
             group_voltages(
                 block, groups, site.charger_A, racks.current_A[rack], racks.gap_V[rack], site.sums
             )
-    if wire.rails == NO_RAILS:
-        for block in range(wire.n_blocks):
-            spread_cells(block, wire, cells, groups, site.sums)
-    else:
-        for block in range(wire.n_blocks):
-            spread_ladders(block, wire, cells, groups, ladder, site.sums)
-        site.losses[RAIL_W] = rail_loss(wire, ladder)
     for block in range(wire.n_blocks):
+        if wire.rails == NO_RAILS:
+            spread_cells(block, wire, cells, groups, site.sums)
+        else:
+            spread_ladders(block, wire, cells, groups, ladder, site.sums)
         note_misses(block, groups, site.sums)
-    close_sums(bus_short_S, site)
+    close_sums(bus_short_S, wire, ladder, site)
 
 
 @inlined
-def close_sums(bus_short_S, site):
+def spread_racks(racks, site):
+    """Give every rack its current; losses and sums of the step begin."""
+    site.sums[:] = 0.0
+    site.losses[:] = 0.0
+    for rack in range(len(racks.emf_V)):
+        spread_rack(rack, site.bus[0], racks, site.losses)
+
+
+@inlined
+def close_sums(bus_short_S, wire, ladder, site):
     """Turn the lanes of `sums` into losses and the residual of the current law."""
     sums, losses, bus = site.sums, site.losses, site.bus
+    if wire.rails != NO_RAILS:
+        losses[RAIL_W] = rail_loss(wire, ladder)
     losses[SHORT_W] = lane_sum(sums, SHORTED)
     losses[JOINT_W] = lane_sum(sums, JOINED)
     losses[BLEED_W] = lane_sum(sums, BLED)

@@ -45,8 +45,8 @@ def add_to(total, low, k, amount):
 
 
 @inlined
-def book(h, wire, groups, site, link_before_V, capacitance_F, bleed_ohm, ac_power_W, pcs_loss_W):
-    """Add one step's energy flows, in the order of `FLOWS`, charge, and what the groups moved.
+def book(h, site, link_before_V, capacitance_F, bleed_ohm, ac_power_W, pcs_loss_W):
+    """Add one step's energy flows, in the order of `FLOWS`, and what the groups moved.
 
     The capacitor's term is what implicit Euler loses on it: ``C (v+ - v)^2 / 2``, its resistance.
 
@@ -54,7 +54,7 @@ def book(h, wire, groups, site, link_before_V, capacitance_F, bleed_ohm, ac_powe
     ----------
     h : float
         [s].
-    wire, groups, site : Wire, GroupArrays, SiteArrays
+    site : SiteArrays
         Written: `site.total` and `site.low`; `site.throughput`, sum of ``|i v| h`` [J] and of
         ``|i| h`` [A s] over the groups; `site.worst`, the largest so far of the miss of Kirchhoff's
         current law [A], of the same over the largest current of its step, and of by how much a cell
@@ -73,8 +73,6 @@ def book(h, wire, groups, site, link_before_V, capacitance_F, bleed_ohm, ac_powe
     add_to(total, low, N_LOSSES + 4, pcs_loss_W * h)
     add_to(total, low, N_LOSSES + 5, site.heat_J[0])
     add_to(total, low, N_LOSSES + 6, site.heat_J[1])
-    for block in range(wire.n_blocks):
-        book_charge(block, h, groups)
     throughput[0] += lane_sum(site.sums, THROUGH_W) * h
     throughput[1] += lane_sum(site.sums, THROUGH_A) * h
     worst[0] = max(worst[0], bus[RESIDUAL_A])
@@ -84,8 +82,8 @@ def book(h, wire, groups, site, link_before_V, capacitance_F, bleed_ohm, ac_powe
 
 @kernel
 def book_stage(h, wire, link_before_V, capacitance_F, bleed_ohm, ac_power_W, pcs_loss_W, arena):
-    """Add one step's flows, as a stage of its own (`book`)."""
-    book(
-        h, wire, open_groups(arena), open_site(arena), link_before_V, capacitance_F, bleed_ohm,
-        ac_power_W, pcs_loss_W,
-    )  # fmt: skip
+    """Add one step's flows, as a stage of its own (`book`, `book_charge`)."""
+    groups = open_groups(arena)
+    for block in range(wire.n_blocks):
+        book_charge(block, h, groups)
+    book(h, open_site(arena), link_before_V, capacitance_F, bleed_ohm, ac_power_W, pcs_loss_W)

@@ -31,6 +31,15 @@ SHORTED, JOINED, BLED, LINKED, SHUNTED, THROUGH_W, THROUGH_A, MISS, LARGEST, SPL
 largest miss of a cell's own line [V]."""
 N_SUMS = 10
 
+INTO_W, WARMED_K, BEFORE_K, HEAD_K, POWER, TAKEN_W, NODE_V, LEFT_A, WAITING_W, OWN_A = (
+    _U(k * LANES) for k in range(10)
+)
+"""Lanes of `tile`, scratch of one block of groups. Of `packs.thermal`: heat into the plates; what
+they warm the coolant by and by how much those before have, in all and up to the part of the lanes;
+what of its warmth the coolant keeps; heat that it takes. Of `packs.blocks`: voltage of the groups,
+current that their cells have not taken yet, heat of a table reading, short-circuit current."""
+TILE = 10 * LANES
+
 
 @inlined
 def prepare_groups(wire, cells, groups):

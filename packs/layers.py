@@ -203,7 +203,7 @@ def advance_layers(
     around = SiteArrays(
         site.bus, site.limits, site.losses, site.sums, site.rack_sums, site.air_W, site.heat_J,
         site.total, site.low, site.throughput, site.worst, near, site.group_slot,
-        site.charger_A,
+        site.charger_A, site.tile,
     )  # fmt: skip
     advance_network(
         h, inlet_K, ambient_K, air_W_per_K / count, fine, paths, of_layers, groups, racks, around,

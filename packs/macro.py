@@ -1,9 +1,9 @@
 """Several steps of a plant in one compiled call: the same stages as `packs.plant`, bit for bit.
 
-For packs of one equivalent-circuit population and the reference PCS. The stages are called as they
-are; to work on a block in all of them while it is close was measured slower. Each step is as long
-as `next_length` says. Whatever people must be told of ends the call after its step; what must be
-done otherwise (power that cannot be given) ends it before the step, with nothing changed.
+For packs of one equivalent-circuit population and the reference PCS. Block by block the cells go
+through all stages (`packs.blocks`); between two steps the bus is solved. Each step is as long as
+`next_length` says. Whatever people must be told of ends the call after its step; what must be done
+otherwise (power that cannot be given) ends it before the step, with nothing changed.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH
-from cell_models.ecm import sweep_advance, sweep_port, sweep_soc
+from cell_models.ecm import close_sweep, sweep_soc
 from cell_models.ecm_lanes import VALIDITY
 from cell_models.ecm_tables import sweep_refresh
-from cell_models.jit import inlined, kernel
+from cell_models.jit import inlined, kernel, lent
 from packs import network
 from packs.arrays import open_cells, open_groups, open_racks, open_site
+from packs.blocks import look_ahead, move_rack, note_plain, warm_rest
 from packs.burning import NEWS as HAS_NEWS
 from packs.cell_guards import guard_cells
-from packs.currents import reduce_site, spread_site
+from packs.currents import close_sums, lane_sum, spread_racks
 from packs.external_heat import give_heat, prepare_external_heat
 from packs.flows import book
 from packs.groups import WIDTH
@@ -33,7 +34,7 @@ from packs.pcs import move_pcs
 from packs.prepare import prepare
 from packs.runaway import add_shorts, react_cells
 from packs.switchgear import IDLE_TICK, NEVER_S, heat_fuses
-from packs.thermal import advance_equipped, advance_heat, parts_at
+from packs.thermal import advance_equipped, parts_at
 
 TROUBLE, RANGE, CUT, BLOWN, BROKEN, OPENED, NEWS = (1 << k for k in range(7))
 """Why a call ended early: a demand that cannot be met (before the step); a table left or entered
@@ -85,7 +86,11 @@ class Surroundings(NamedTuple):
 
 
 class Moving(NamedTuple):
-    """Small arrays of the state that steps change, and scratch."""
+    """Small arrays of the state that steps change, and scratch.
+
+    `plain` float64 (n_blocks,) of `packs.blocks`; `reach`, by how many blocks of groups neighbours
+    are apart at most.
+    """
 
     step_ticks: Ints
     alert_until: Ints
@@ -100,6 +105,8 @@ class Moving(NamedTuple):
     fuse_heat: Floats
     sums: Floats
     spare: Ints
+    plain: Floats
+    reach: np.uint64
 
 
 @kernel
@@ -137,11 +144,16 @@ def count_beyond(wire, ecm, lanes, used):
 
 
 @inlined
+def tables_are_due(tick, length, moving):
+    """Tell whether the cells' tables must be read before a step."""
+    is_due = tick >= moving.refresh_at[0] or moving.drifted[0] != 0
+    return is_due or length != moving.step_ticks[0]
+
+
+@inlined
 def read_tables(tick, length, h, around, wire, ecm, tables, lanes, cells, groups, moving):
-    """Read the cells' tables when due (`Plant.refresh`); return whether people must be told."""
+    """Read the cells' tables (`Plant.refresh`); return whether people must be told."""
     is_due = tick >= moving.refresh_at[0]
-    if length == moving.step_ticks[0] and not is_due and moving.drifted[0] == 0:
-        return False
     moving.step_ticks[0], moving.drifted[0] = length, 0
     if is_due:
         moving.refresh_at[0] = tick + around.refresh_ticks
@@ -180,8 +192,8 @@ def supply(h, around, numbers, memory, racks, site):
 
 
 @inlined
-def ended(end, h, status, around, racks, moving):
-    """Close a step: fuses, tables that are due; return why the call must end, or 0."""
+def watched(end, h, around, racks, moving):
+    """Watch the racks in a step that ends at a tick; return why the call must end, or 0."""
     why = 0
     count, soonest_s = heat_fuses(
         h, around.least_A, around.tau_s, racks.current_A, moving.fuse_heat, moving.blown,
@@ -196,11 +208,31 @@ def ended(end, h, status, around, racks, moving):
     for rack in range(len(racks.n_open)):
         if racks.n_open[rack] != moving.cut[rack]:
             why |= CUT
+    return why
+
+
+@inlined
+def move_blocks(
+    h, was_final, is_final, warms, around, wire, paths, ecm, lanes, cells, groups, ladder, racks,
+    site, moving,
+):  # fmt: skip
+    """Take all blocks through a step; return why the call must end, or 0."""
+    plain, of_cells, reach = lent(moving.plain), lent(moving.sums), moving.reach
+    site.air_W[:] = 0.0
+    site.heat_J[:] = 0.0
+    for rack in range(len(racks.emf_V)):
+        move_rack(
+            rack, h, around.inlet_K[0], around.ambient_K[0], warms, was_final, is_final, wire,
+            paths, ecm, lanes, cells, groups, ladder, racks, site, plain, reach, of_cells,
+        )  # fmt: skip
+    if warms:
+        warm_rest(h, wire, cells, reach)
+        site.heat_J[1] = h * lane_sum(site.air_W, _U(0))
+    close_sums(around.short_S[0], wire, ladder, site)
+    status = close_sweep(lanes, _U(len(cells.emf_V)) // WIDTH * ecm.stride, of_cells)
     if status & REFRESH:
         moving.drifted[0] = 1
-    if status & NOT_FINITE:
-        why |= BROKEN
-    return why
+    return BROKEN if status & NOT_FINITE else 0
 
 
 @inlined
@@ -254,47 +286,48 @@ def advance_many(
     int
         Why it ended early: bits, 0 where it did not.
     """
-    n_blocks = wire.n_blocks * wire.p
     cells, groups = open_cells(arena), open_groups(arena)
     ladder, racks, site = open_ladder(arena), open_racks(arena), open_site(arena)
-    lanes = arena.floats[ecm.first_lane : ecm.first_lane + ecm.n_lanes]
+    lanes = lent(arena.floats[ecm.first_lane : ecm.first_lane + ecm.n_lanes])
     if runaway.fitted:
         add_shorts(runaway, cells, arena.floats, arena.ints)
     prepare(wire, settings, cells, groups, ladder, racks)
     prepare_external_heat(
         heat_given, paths.ambient, around.ambient_K[0], len(cells.emf_V), arena.floats
     )
+    note_plain(wire, ecm, cells, groups, site.charger_A, moving.plain)
+    is_known = False
     while tick < horizon:
         length = next_length(
             tick, horizon, longest, around.short_ticks, is_moving, moving.alert_until[0],
             moving.melts_at[0], moving.probe[0],
         )  # fmt: skip
-        h = length / 1000.0
-        late = read_tables(tick, length, h, around, wire, ecm, tables, lanes, cells, groups, moving)
+        h, late = length / 1000.0, False
+        if tables_are_due(tick, length, moving):
+            is_known = False
+            late = read_tables(
+                tick, length, h, around, wire, ecm, tables, lanes, cells, groups, moving
+            )
         why = RANGE if late else 0
-        sweep_port(
-            lanes, n_blocks, ecm.stride, ecm.n_rc, ecm.hysteresis_V, cells.emf_V, cells.r_ohm
-        )
-        reduce_site(wire, cells, groups, ladder, racks, site)
+        if not is_known:
+            look_ahead(wire, ecm, lanes, cells, groups, ladder, racks, site)
         link_V = site.bus[network.BUS_V]
         if supply(h, around, numbers, memory, racks, site) != network.SOLVED:
             return tick, why | TROUBLE
         moving.probe[0] = 0
-        spread_site(around.short_S[0], wire, cells, groups, ladder, racks, site)
-        status = sweep_advance(
-            lanes, n_blocks, ecm.stride, ecm.n_rc, h, ecm.hysteresis_V, ecm.hysteresis_rate,
-            ecm.elastic_V, cells.current_A, cells.voltage_V, cells.heat_W, moving.sums,
-        )  # fmt: skip
+        spread_racks(racks, site)
         tick += length
         parts = parts_at(around.rate, h)
-        why |= ended(tick, h, status, around, racks, moving)
-        if paths.equipped:
+        warms = not paths.equipped and parts == 1
+        why |= watched(tick, h, around, racks, moving)
+        is_final = runaway.fitted or guards.fitted or not warms or why != 0 or tick >= horizon
+        why |= move_blocks(
+            h, not is_known, is_final, warms, around, wire, paths, ecm, lanes, cells, groups,
+            ladder, racks, site, moving,
+        )  # fmt: skip
+        is_known = not is_final
+        if not warms:
             advance_equipped(parts, h, around.inlet_K[0], around.ambient_K[0], wire, paths, arena)
-        else:
-            advance_heat(
-                parts, h, around.inlet_K[0], around.ambient_K[0], paths.ambient, wire, paths,
-                cells, groups, racks, site,
-            )  # fmt: skip
         give_heat(h, heat_given, cells, site, arena.floats)
         if runaway.fitted:
             why |= reacted(
@@ -303,8 +336,8 @@ def advance_many(
         if guards.fitted:
             why |= guarded(tick, h, ecm, guards, lanes, cells, arena.floats, moving)
         book(
-            h, wire, groups, site, link_V, around.capacitance_F, around.bleed_ohm,
-            memory.ac_power_W[0], memory.loss_W[0],
+            h, site, link_V, around.capacitance_F, around.bleed_ohm, memory.ac_power_W[0],
+            memory.loss_W[0],
         )  # fmt: skip
         if why != 0:
             return tick, why

@@ -8,7 +8,7 @@ from cell_models.contract import LANES
 from packs.arrays import Arena, CellArrays, GroupArrays, RackArrays, SiteArrays, Wire
 from packs.cooling import cooling_arrays, declare_cooling
 from packs.flows import FLOWS
-from packs.groups import N_RACK_SUMS, N_SUMS
+from packs.groups import N_RACK_SUMS, N_SUMS, TILE
 from packs.heat_links import declare_network, network_arrays
 from packs.heat_spec import LayersSpec
 from packs.ladder import NO_RAILS, OPPOSITE_ENDS, SAME_END, declare_ladders, ladder_arrays
@@ -68,7 +68,7 @@ def declare_plant(schema: Schema, topology: Topology, spec: PackSpec, buffer_siz
     for name in SCRATCH_OF_RACKS:
         schema.scratch("of_racks", name, topology.n_racks)
     sizes = {"limits": 4, "losses": N_LOSSES, "sums": N_SUMS * LANES, "heat_J": 2, "air_W": LANES}
-    for name, size in {**sizes, "rack_sums": N_RACK_SUMS * LANES}.items():
+    for name, size in {**sizes, "rack_sums": N_RACK_SUMS * LANES, "tile": TILE}.items():
         schema.scratch("of_site", name, size)
     has_rails = spec.wiring.rail is not None
     declare_ladders(schema, *((*slots, *groups) if has_rails else (0, 0)))
@@ -86,7 +86,7 @@ def declare_plant(schema: Schema, topology: Topology, spec: PackSpec, buffer_siz
 SCRATCH_OF_CELLS = ("cut", "joint_ohm", "weight", "extra_W", "net_W", "kelvin_per_J")
 SCRATCH_OF_GROUPS = (
     "used", "bleed_S", "cells_S", "cells_A", "last", "emf_V", "r_ohm", "out_A", "left_A",
-    "shorted_A", "link_ohm", "link_W", "into_W",
+    "shorted_A", "link_ohm", "link_W",
 )  # fmt: skip
 SCRATCH_OF_RACKS = (
     "emf_V", "r_ohm", "n_open", "fuse_ohm", "contactor_ohm", "short_S", "string_S", "string_A",

@@ -60,5 +60,5 @@ def tell_broken(plant: Plant) -> None:
     at, cells = plant.topology.cell_slot, plant.cells
     bad = np.flatnonzero(~np.isfinite(cells.emf_V[at]))  # its own; currents carry it on
     if not bad.size:
-        bad = np.flatnonzero(~np.isfinite(cells.heat_W[at]))
+        bad = np.flatnonzero(~np.isfinite(cells.heat_W[at] + cells.temperature_K[at]))
     plant.tell("not_finite", "cell", int(bad[0]) if bad.size else -1, math.nan, 0.0)

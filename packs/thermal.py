@@ -26,7 +26,8 @@ from packs.cooling import (
     move_cooling,
     open_cooling,
 )
-from packs.groups import WIDTH
+from packs.currents import lane_sum
+from packs.groups import BEFORE_K, HEAD_K, INTO_W, POWER, TAKEN_W, WARMED_K, WIDTH
 from packs.heat_links import needs_network, open_network
 from packs.heat_network import STABILITY, advance_network
 from packs.layers import advance_layers, open_layers
@@ -34,6 +35,7 @@ from packs.spec import ThermalSpec
 from packs.topology import Topology
 
 _U = np.uint64
+QUARTER = WIDTH // _U(4)
 
 
 def stable_parts(topology: Topology, spec: ThermalSpec, cell_J_per_K: float, step_s: float) -> int:
@@ -110,18 +112,33 @@ def heat_paths(
 
 
 @inlined
-def heat_of_cells(block, wire, paths, ambient_K, air_W_per_K, cells, groups, near, air_W):
-    """Write the heat that flows into the cells of 32 groups, and into their plates.
+def heat_of_currents(block, at, wire, cells, groups, tile):
+    """Write what currents turn into heat in the cells of 32 groups, and in their links.
+
+    `at` is where the block begins in `cells.net_W`, which is written.
+    """
+    g, first = block * WIDTH, block * wire.p * WIDTH
+    for k in range(wire.p * WIDTH):
+        cells.net_W[at + k] = cells.heat_W[first + k] + cells.extra_W[first + k]
+    for lane in range(WIDTH):
+        tile[INTO_W + lane] = groups.link_W[g + lane]
+
+
+@inlined
+def heat_of_cells(block, at, wire, paths, ambient_K, air_W_per_K, cells, groups, near, air_W, tile):
+    """Add the heat that flows into the cells of 32 groups, and into their plates.
 
     Both sides of an exchange compute ``G (T_a - T_b)`` from the same temperatures, so what one
     gives the other gets, to the last bit. Spare lanes exchange nothing.
 
     Parameters
     ----------
+    at : uint64
+        Where the block begins in `cells.net_W`, which holds what currents turn into heat.
     air_W_per_K : float
         Of one cell to the air.
     near : uint32 (4 * n_cell_slots,)
-    air_W : float64 (32,), added to
+    air_W, tile : float64 (32,), (TILE,), added to
     """
     g = block * WIDTH
     slots = wire.n_blocks * wire.p * WIDTH
@@ -136,28 +153,101 @@ def heat_of_cells(block, wire, paths, ambient_K, air_W_per_K, cells, groups, nea
             beside = (t_near[near[c]] - t) + (t_near[near[slots + c]] - t)
             behind = (t_near[near[_U(2) * slots + c]] - t) + (t_near[near[_U(3) * slots + c]] - t)
             around = paths.beside * beside + paths.behind * behind
-            cells.net_W[c] = cells.heat_W[c] + cells.extra_W[c] - to_air - to_plate + around
-            groups.into_W[k] = to_plate + (groups.into_W[k] if place > _U(0) else 0.0)
+            n = at + place * WIDTH + lane
+            cells.net_W[n] = cells.net_W[n] - to_air - to_plate + around
+            tile[INTO_W + lane] += to_plate
             air_W[lane] += to_air
 
 
 @inlined
-def warm_plates(rack, dt, inlet_K, paths, groups, racks, group_slot):
-    """Move the plate pieces along one rack's coolant; return the heat that it takes [W]."""
+def warm_cells(block, at, dt, wire, cells):
+    """Move the temperatures of the cells of 32 groups by the heat that flowed into them."""
+    first = block * wire.p * WIDTH
+    for k in range(wire.p * WIDTH):
+        cells.temperature_K[first + k] += dt * cells.net_W[at + k] * cells.kelvin_per_J[first + k]
+
+
+@inlined
+def enter_rack(rack, paths, racks, tile):
+    """Let coolant enter a rack: return the heat that it takes per kelvin from each piece of plate,
+    and by what part of the difference each piece warms it.
+
+    Written: what of its warmth it keeps from the first of each quarter of 32 lanes on.
+    """
     flow = racks.flow_W_per_K[rack]
     effect = coolant_effect(flow, paths.coolant)
     rise = effect / flow if flow > 0.0 else 0.0
-    t_coolant, total = inlet_K, 0.0
-    for group in range(racks.first_group[rack], racks.first_group[rack + 1]):
-        k = group_slot[group]
-        over = groups.plate_K[k] - t_coolant
-        q = effect * over
-        total += q
-        t_coolant += rise * over
-        into = groups.into_W[k] + groups.link_W[k] - q
-        groups.plate_K[k] += dt * into / paths.plate_J_per_K
-    racks.outlet_K[rack] = t_coolant
-    return total
+    kept = 1.0
+    for lane in range(QUARTER):
+        for quarter in range(_U(4)):
+            tile[POWER + quarter * QUARTER + lane] = kept
+        kept *= 1.0 - rise
+    for lane in range(WIDTH):
+        tile[TAKEN_W + lane] = 0.0
+    return effect, rise
+
+
+@inlined
+def follow_coolant(warm, rise, tile):
+    """Write by how much the coolant is warmer than at the inlet before each of 32 pieces of plate.
+
+    Each piece leaves ``1 - rise`` of the warmth u of the coolant, and adds `WARMED_K`. One by one
+    that is a chain of additions; four quarters go side by side, each as if none had been
+    before (`BEFORE_K`), and what the coolant brings into a quarter follows (`HEAD_K`, `POWER`).
+
+    Returns
+    -------
+    float
+        u behind the last piece [K], from `warm` before the first.
+    """
+    keep = 1.0 - rise
+    a = b = c = d = 0.0
+    for lane in range(QUARTER):
+        k = BEFORE_K + lane
+        tile[k], tile[k + QUARTER] = a, b
+        tile[k + _U(2) * QUARTER], tile[k + _U(3) * QUARTER] = c, d
+        k = WARMED_K + lane
+        a, b = keep * a + tile[k], keep * b + tile[k + QUARTER]
+        c = keep * c + tile[k + _U(2) * QUARTER]
+        d = keep * d + tile[k + _U(3) * QUARTER]
+    kept = keep * tile[POWER + QUARTER - _U(1)]
+    second = kept * warm + a
+    third = kept * second + b
+    fourth = kept * third + c
+    for lane in range(QUARTER):
+        k = HEAD_K + lane
+        tile[k], tile[k + QUARTER] = warm, second
+        tile[k + _U(2) * QUARTER], tile[k + _U(3) * QUARTER] = third, fourth
+    return kept * fourth + d
+
+
+@inlined
+def cool_plates(block, dt, warm, effect, rise, inlet_K, paths, groups, tile):
+    """Move the plates of 32 groups; return by how much the coolant behind them is warmer than at
+    the inlet, from `warm` before them [K]. Spare lanes, behind the last group of a rack, take part
+    in nothing.
+    """
+    g = block * WIDTH
+    for lane in range(WIDTH):
+        over = groups.plate_K[g + lane] - inlet_K
+        tile[WARMED_K + lane] = rise * groups.used[g + lane] * over
+    behind = follow_coolant(warm, rise, tile)
+    per_J = dt / paths.plate_J_per_K
+    for lane in range(WIDTH):
+        k = g + lane
+        coolant = tile[BEFORE_K + lane] + tile[POWER + lane] * tile[HEAD_K + lane]
+        q = effect * groups.used[k] * (groups.plate_K[k] - inlet_K - coolant)
+        groups.plate_K[k] += per_J * (tile[INTO_W + lane] - q)
+        tile[TAKEN_W + lane] += q
+    return behind
+
+
+@inlined
+def leave_rack(rack, inlet_K, racks, tile):
+    """Write the temperature at which coolant leaves a rack; return the heat that it took [W]."""
+    taken, flow = lane_sum(tile, TAKEN_W), racks.flow_W_per_K[rack]
+    racks.outlet_K[rack] = inlet_K + (taken / flow if flow > 0.0 else 0.0)
+    return taken
 
 
 @inlined
@@ -169,21 +259,24 @@ def advance_heat(
     Written: temperatures of cells, plates and outlets; `site.heat_J`, the energy to the coolant and
     to the air during the step.
     """
-    dt = h / parts
+    dt, size, tile = h / parts, wire.p * WIDTH, site.tile
     site.heat_J[:] = 0.0
     for _ in range(parts):
         site.air_W[:] = 0.0
-        for block in range(wire.n_blocks):
-            heat_of_cells(
-                block, wire, paths, ambient_K, air_W_per_K, cells, groups, site.near, site.air_W
-            )
         for rack in range(len(racks.flow_W_per_K)):
-            to_coolant = warm_plates(rack, dt, inlet_K, paths, groups, racks, site.group_slot)
-            site.heat_J[0] += dt * to_coolant
-        for lane in range(WIDTH):
-            site.heat_J[1] += dt * site.air_W[lane]
-        for c in range(wire.n_blocks * wire.p * WIDTH):
-            cells.temperature_K[c] += dt * cells.net_W[c] * cells.kelvin_per_J[c]
+            effect, rise = enter_rack(rack, paths, racks, tile)
+            warm = 0.0
+            for block in range(_U(racks.first_block[rack]), _U(racks.first_block[rack + 1])):
+                heat_of_currents(block, block * size, wire, cells, groups, tile)
+                heat_of_cells(
+                    block, block * size, wire, paths, ambient_K, air_W_per_K, cells, groups,
+                    site.near, site.air_W, tile,
+                )  # fmt: skip
+                warm = cool_plates(block, dt, warm, effect, rise, inlet_K, paths, groups, tile)
+            site.heat_J[0] += dt * leave_rack(rack, inlet_K, racks, tile)
+        site.heat_J[1] += dt * lane_sum(site.air_W, _U(0))
+        for block in range(wire.n_blocks):
+            warm_cells(block, block * size, dt, wire, cells)
 
 
 @kernel

@@ -115,6 +115,13 @@ class Topology:
         """Cells and spare lanes."""
         return self.n_blocks * LANES * self.cells_per_group
 
+    @property
+    def reach(self) -> int:
+        """By how many blocks of groups neighbours are apart at most."""
+        size = self.cells_per_group * LANES
+        own = np.arange(self.n_cell_slots) // size
+        return int(np.abs(self.near.reshape(4, -1).astype(np.int64) // size - own).max())
+
     def cell_index(self, rack: int, module: int, group: int, place: int) -> int:
         """Return the site index of a cell from its indices within rack, module and group."""
         return self.group_index(rack, module, group) * self.cells_per_group + place
