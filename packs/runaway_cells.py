@@ -40,6 +40,8 @@ from packs.topology import Topology
 if TYPE_CHECKING:
     from packs.plant import Plant
 
+NEAR_SOC = 0.1
+"""So far from the charge that they were fitted at, reactions are taken to hold; assumed."""
 DRIED = 1e4
 """Times its resistance has a cell that gives no more charge; so much that heat of it is none."""
 EMPTY_TICKS = 20_000
@@ -282,6 +284,12 @@ class RunawayCells:
         self.view.soc[slot] = soc
         flows = self._plant.flows
         add_to(flows.total, flows.low, FUELLED, self._fuel_J(slot)[0] - before_J)
+        if self._spec is not None and (self.view.phase & BEGUN).sum() == BEGUN:  # the first one
+            low, high = self._spec.params.valid_from_soc, self._spec.params.valid_to_soc
+            limit = min(max(soc, low), high)
+            if abs(soc - limit) > NEAR_SOC:
+                cell = int(self._plant.topology.slot_cell[slot])
+                self._plant.tell("beyond_reactions", "cell", cell, soc, limit)
 
     def _collapse(self, slot: int, soc: float, stored_J: float) -> None:
         """Put the short of a collapsed separator into a cell, for good.

@@ -33,6 +33,9 @@ TEXTS = {
     "can_pierced": "the can of {where} is pierced: gas and vapour leave it from now on",
     "module_relief": "the relief vent of {where} opened; within this step the pressure reached "
     "{kilopascal:.0f} kPa",
+    "beyond_reactions": "{where} begins to react at {percent:.0f} % of its charge; its reactions "
+    "were fitted or compared at {limit_percent:.0f} %: when it runs away, and how fast, is less "
+    "sure",
     "housing_melts": "the housing of {where} passed {limit_celsius:.0f} °C, where it begins to "
     "melt; the model keeps it whole, so what it says from here on no longer holds",
     "housing_bursts": "the pressure in {where} reached {kilopascal:.0f} kPa, more than the "
@@ -113,6 +116,8 @@ def event_of(topology: Topology, notice: Notice) -> Event:
             side="lower" if notice.limit > 0.0 else "higher",
             way="out of" if notice.value > 0.0 else "into",
             names=_names(topology, notice),
+            percent=100.0 * notice.value,
+            limit_percent=100.0 * notice.limit,
             kilopascal=1e-3 * notice.value,
             limit_kilopascal=1e-3 * notice.limit,
             kilojoule=1e-3 * notice.value,

@@ -134,7 +134,7 @@ def test_a_cell_drained_while_hot_burns_what_its_charge_at_the_collapse_makes(
         site.advance(tick, tick + 1000, 100)
     ledger.close()
     terms, soc = ledger.as_dict(), of_cells(site, "soc")[0]
-    assert told(site, "cell_spent")
+    assert told(site, "cell_spent") and not told(site, "beyond_reactions")
     assert 0.4 < soc < 0.8
     over = MEASURED.params.over_soc
     fuel_J = MEASURED.params.heat_J() * np.interp(soc, over.soc, over.reactions)
@@ -152,6 +152,9 @@ def test_a_cell_with_little_charge_keeps_a_part_of_it(plant, audited) -> None:
     left_J = ledger.stored_J[site.topology.cell_slot[0]]
     phase = of_cells(site, "phase")[0]
     assert phase & COLLAPSED and phase & DRY
+    (beyond,) = [notice for notice in site.notices if notice.code == "beyond_reactions"]
+    assert (beyond.component, beyond.limit) == (0, 1.0)
+    assert beyond.value == pytest.approx(0.2, abs=0.01)
     given = MEASURED.params.over_soc
     assert np.interp(0.2, given.soc, given.charge) == pytest.approx(0.4, abs=0.01)
     assert left_J == pytest.approx(of_cells(site, "locked_J")[0], rel=0.15)

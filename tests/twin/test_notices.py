@@ -38,3 +38,11 @@ def test_a_string_that_is_cut_names_up_to_four_groups(groups, named) -> None:
         tick=1, code="string_cut", scope="rack", component=0, value=0.0, limit=0.0
     ))  # fmt: skip
     assert whole.text == "the string of rack 1 is whole again"
+
+
+def test_a_cell_that_reacts_at_a_charge_nobody_measured_is_told_in_percent() -> None:
+    event = event_of(SITE, Notice(
+        tick=1, code="beyond_reactions", scope="cell", component=2, value=0.2, limit=1.0
+    ))  # fmt: skip
+    assert event.text.startswith(f"{SITE.cell_name(2)} begins to react at 20 % of its charge; its ")
+    assert "at 100 %" in event.text

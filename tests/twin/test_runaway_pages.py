@@ -18,6 +18,7 @@ from tests.twin.test_report import Page
 from twin.pages.futures import write_futures
 from twin.pages.outcome_rows import feed_of, outcome_rows
 from twin.pages.report import write_report
+from twin.pages.runaway_figures import heat_figure
 from twin.results import what_if
 from twin.runfiles.layout import NotARun
 from twin.whatif.tree import Arrival
@@ -181,3 +182,13 @@ def test_the_body_share_is_explained_where_the_heat_is_split(
     assert said.startswith("28 % of all heat of a cell that erupts, of reactions and its charge")
     page, _ = checked(write_report(made["gas"], tmp_path / "body.html"))
     assert f"both bars have the same length. Body share: {said}." in page.text
+
+
+def test_a_pack_that_has_cooled_is_where_heat_came_from(made: dict[str, Path]) -> None:
+    """Both bars say the same sum, whichever way a term goes."""
+    heat = what_if(made["gas"]).heat
+    cooled = replace(heat, stored_J=-5e3)
+    figure = heat_figure(cooled, 8.0)
+    labels = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
+    assert any(label.startswith("the pack, which has cooled 5") for label in labels)
+    assert not any(label.startswith("still in the pack") for label in labels)

@@ -126,8 +126,8 @@ def body(found: WhatIf) -> str:
         return ""
     return (
         f"{100.0 * found.body_share:.3g} % of all heat of a cell that erupts, of reactions and its "
-        "charge, stays in its body; gas and solids that it ejects carry the rest away as it is "
-        "released. Set by cell.runaway.body_share: measured full cylindrical cells keep 28 % "
+        "charge, is in its body in the end; gas and solids that it ejects carry the rest away as "
+        "it is released. Set by cell.runaway.body_share: measured full cylindrical cells keep 28 % "
         "(median; 8 to 48 %, Battery Failure Databank)"
     )
 

@@ -239,6 +239,10 @@ def _modules(
 # ---- heat ---------------------------------------------------------------------------------------
 
 
+CAME = {"still in the pack": "the pack, which has cooled"}
+"""How what mostly takes heat is called where it gave some."""
+
+
 def heat_figure(heat: HeatSplit | None, width_in: float) -> Figure | None:
     """Draw where heat came from and where it went, two bars of the same length."""
     if heat is None:
@@ -258,6 +262,9 @@ def heat_figure(heat: HeatSplit | None, width_in: float) -> Figure | None:
         ("air", heat.air_J, PURPLE),
         ("still in the pack", heat.stored_J, "#882255"),
     ]
+    # what a term gives that mostly takes, as a pack that ends colder than it began, came from there
+    given = [(CAME.get(what, what), -J, colour) for what, J, colour in went if J < 0.0]
+    came, went = came + given, went + [(what, -J, c) for what, J, c in came if J < 0.0]
     with plots.style():
         figure = plots.new_figure(width_in, 2.0)
         for top, title, parts in ((1.0, "Where it came from", came), (0.5, "Where it went", went)):

@@ -23,7 +23,7 @@ DETECTORS = {
 """Quantities of the reference BMS in words; others are shown as they are named."""
 
 
-LIMITS = ("housing_melts", "housing_bursts")
+LIMITS = ("beyond_reactions", "housing_melts", "housing_bursts")
 """Events from which on a run is outside of what the model holds for."""
 
 
