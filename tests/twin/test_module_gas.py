@@ -132,8 +132,9 @@ def test_the_channels_of_gas_agree_with_each_other(burning: Path) -> None:
         assert (np.diff(vented, axis=0) >= -1e-6).all()
         assert vented[-1, Species.H2] > 0.0 and vented[-1, Species.O2] == 0.0
         pressure = run.channel("truth/module_pressure_Pa")[:, 0]
-        assert 101_000.0 < pressure.min() and pressure.max() <= 1.3e5
-        assert run.channel("truth/module_surge_Pa")[-1, 0] > 1.2e5
+        surge_Pa = run.channel("truth/module_surge_Pa")[-1, 0]
+        assert 101_000.0 < pressure.min()
+        assert 1.2e5 < pressure.max() <= surge_Pa  # the disc opens at 1.2 bar
         opened = run.channel("truth/cell_vented")[-1]
         ran = run.channel("truth/cell_runaway")[-1]
         assert ((ran & 8 > 0) <= (opened > 0)).all()
@@ -156,13 +157,13 @@ def test_a_fork_in_the_middle_of_it_goes_the_same_way(burning: Path, tmp_path: P
 
 def test_gas_that_does_not_burn_leaves_more_fuel(burning: Path) -> None:
     engine = build(scenario())
-    while engine.tick < 232_000:
+    while engine.tick < 224_000:  # the other one began to burn 0.15 s before
         engine.step()
     gas = engine.plant.runaway.gas
     assert gas.view.lfl_percent[0] > 100.0  # above its lower flammability limit
     assert (gas.view.flows[:, 3] == 0.0).all()
     with open_run(burning) as run:
-        assert run.channel("truth/module_lfl_percent")[464, 0] < gas.view.lfl_percent[0]
+        assert run.channel("truth/module_lfl_percent")[448, 0] < 0.98 * gas.view.lfl_percent[0]
 
 
 def test_the_compiled_way_is_the_stages(burning: Path) -> None:
