@@ -1,10 +1,12 @@
 """All heat of a cell that runs away, and what of it are its reactions and its charge.
 
 A calorimeter around a whole cell sees its charge too, which in a pack the circuit gives, through
-the short of a collapsed separator: reactions hold what is left of the total. Where a cell with
-little charge was measured to release less than it holds, its short lets its charge through in
-part: the charge's share of the total is never above that of a full cell. Why it stops is not
-modelled (electrolyte that has boiled off carries no ions).
+the short of a collapsed separator: reactions hold what is left of the total. They never hold more
+than in a full cell, since a charge that is taken out makes no fuel: where measured totals would ask
+for more (at 60 %), heat stays below them. Where a cell with little charge was measured to release
+less than it holds, its short lets its charge through in part: the charge's share of the total is
+never above that of a full cell. Why it stops is not modelled (electrolyte that has boiled off
+carries no ions).
 """
 
 from __future__ import annotations
@@ -92,9 +94,10 @@ def share_total(total: TotalHeat, soc: Floats, charge_J: Floats) -> tuple[float,
             f"{total.heat_J_per_Wh[-1]:g}"
         )
     given_J = np.minimum(charge_J, whole_J * full_J / whole_J[-1])
+    reactions = np.minimum(np.maximum.accumulate((whole_J - given_J) / store_J), 1.0)
     given = np.divide(given_J, charge_J, out=np.ones(len(soc)), where=charge_J > 0.0)
     return store_J, HeatOverSoc(
         soc=tuple(soc.tolist()),
-        reactions=tuple(((whole_J - given_J) / store_J).tolist()),
+        reactions=tuple(reactions.tolist()),
         charge=tuple(given.tolist()),
     )

@@ -284,12 +284,17 @@ class RunawayCells:
         self.view.soc[slot] = soc
         flows = self._plant.flows
         add_to(flows.total, flows.low, FUELLED, self._fuel_J(slot)[0] - before_J)
-        if self._spec is not None and (self.view.phase & BEGUN).sum() == BEGUN:  # the first one
-            low, high = self._spec.params.valid_from_soc, self._spec.params.valid_to_soc
-            limit = min(max(soc, low), high)
-            if abs(soc - limit) > NEAR_SOC:
-                cell = int(self._plant.topology.slot_cell[slot])
-                self._plant.tell("beyond_reactions", "cell", cell, soc, limit)
+        self._tell_charge(slot, soc, BEGUN)
+
+    def _tell_charge(self, slot: int, soc: float, bit: int) -> None:
+        """Tell that the first cell that comes so far has a charge that nobody measured."""
+        if self._spec is None or np.count_nonzero(self.view.phase & bit) != 1:
+            return
+        low, high = self._spec.params.valid_from_soc, self._spec.params.valid_to_soc
+        limit = min(max(soc, low), high)
+        if abs(soc - limit) > NEAR_SOC:
+            cell = int(self._plant.topology.slot_cell[slot])
+            self._plant.tell("beyond_reactions", "cell", cell, soc, limit)
 
     def _collapse(self, slot: int, soc: float, stored_J: float) -> None:
         """Put the short of a collapsed separator into a cell, for good.
@@ -305,6 +310,8 @@ class RunawayCells:
             for charge in (view.soc[slot], soc)
         )
         extents, energy = np.divide(now, then, out=np.ones_like(then), where=then != 0.0)
+        if abs(view.soc[slot] - soc) > NEAR_SOC:  # else it was told of when it began
+            self._tell_charge(slot, soc, COLLAPSED)
         view.extents[at] *= extents
         view.energy_J[at] *= energy
         view.soc[slot] = soc

@@ -33,7 +33,7 @@ TEXTS = {
     "can_pierced": "the can of {where} is pierced: gas and vapour leave it from now on",
     "module_relief": "the relief vent of {where} opened; within this step the pressure reached "
     "{kilopascal:.0f} kPa",
-    "beyond_reactions": "{where} begins to react at {percent:.0f} % of its charge; its reactions "
+    "beyond_reactions": "{where} reacts at {percent:.0f} % of its charge; its reactions "
     "were fitted or compared at {limit_percent:.0f} %: when it runs away, and how fast, is less "
     "sure",
     "housing_melts": "the housing of {where} passed {limit_celsius:.0f} °C, where it begins to "

@@ -44,5 +44,5 @@ def test_a_cell_that_reacts_at_a_charge_nobody_measured_is_told_in_percent() -> 
     event = event_of(SITE, Notice(
         tick=1, code="beyond_reactions", scope="cell", component=2, value=0.2, limit=1.0
     ))  # fmt: skip
-    assert event.text.startswith(f"{SITE.cell_name(2)} begins to react at 20 % of its charge; its ")
+    assert event.text.startswith(f"{SITE.cell_name(2)} reacts at 20 % of its charge; its ")
     assert "at 100 %" in event.text

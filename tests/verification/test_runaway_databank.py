@@ -18,6 +18,10 @@ from validation.runaway.event import HEATER_J, Released, fitting_sets, released
 NMC, NCA = "nmc_21700_arc", "nca_21700_arc"
 
 
+NOT_HELD = {f"{name}, 60 % charged: all heat over rated energy" for name in (NMC, NCA)}
+"""Reactions of a cell of 60 % would have to give more than those of a full one."""
+
+
 def made(**changes: float) -> Released:
     """Return an event on paper: 100 kJ in a cell of 20 Wh, in a band at every charge."""
     import numpy as np
@@ -85,10 +89,10 @@ def test_an_empty_cell_has_nothing_to_run_away_with() -> None:
 
 
 @pytest.mark.slow
-def test_all_claims_hold() -> None:
+def test_what_holds_and_what_does_not_is_known() -> None:
     found = databank.run()
     assert len(found) == 20
-    assert [claim for claim in found if not claim.passed] == []
+    assert {claim.name for claim in found if not claim.passed} == NOT_HELD
 
 
 @pytest.mark.slow
@@ -103,13 +107,13 @@ def test_an_event_depends_little_on_step_and_heater(soc: float) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_holds_them_and_draws(tmp_path: Path) -> None:
+def test_the_command_says_that_limits_were_not_met_and_draws(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     from twin.cli.app import app
 
     path = tmp_path / "databank.svg"
     called = CliRunner().invoke(app, ["validate", "databank", "--figure", str(path), "--json"])
-    assert called.exit_code == 0
-    assert all(claim["passed"] for claim in json.loads(called.stdout))
+    assert called.exit_code == 1
+    assert {claim["name"] for claim in json.loads(called.stdout) if not claim["passed"]} == NOT_HELD
     assert path.read_text(encoding="utf-8").count("<path") > 20
