@@ -24,7 +24,7 @@ cell:
   model: ecm
   parameters: lg_m50
   table_refresh: "5 s"
-  initial_soc: 0.6
+  initial_soc: 0.5
   initial_temperature: "25 degC"
   spread: {capacity: 0.01, resistance: 0.03, initial_soc: 0.004}
 wiring:
