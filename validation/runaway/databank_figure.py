@@ -71,7 +71,7 @@ def _course(axes: Axes, name: str) -> None:
     axes.axvspan(0.0, EVENT_S, color=plots.RULE, label=f"measured event, {EVENT_S:g} s", zorder=0)
     for soc, colour in zip(SOCS, COLOURS, strict=True):
         found = released(name, soc)
-        since_s, degC = found.time_s - found.runaway_s, found.temperature_K - CELSIUS_K
+        since_s, degC = found.time_s - found.erupted_s, found.temperature_K - CELSIUS_K
         shown = (since_s >= SHOWN_S[0]) & (since_s <= SHOWN_S[1])
         axes.plot(since_s[shown], degC[shown], color=colour, label=f"{100.0 * soc:g} %")
         for at_s, marker in ((found.event_s, "v"), (found.nine_tenths_s, "D")):
@@ -80,7 +80,7 @@ def _course(axes: Axes, name: str) -> None:
     for text, marker in (("spent", "v"), ("9/10 of its heat", "D")):
         axes.plot([], [], color=plots.INK, marker=marker, markersize=5.0, linestyle="", label=text)
     axes.set_ylabel("temperature of the body [°C]")
-    axes.set_xlabel("time since runaway [s]")
+    axes.set_xlabel("time since the first matter left [s]")
     axes.set_title(f"{_title(name)}: its course, by charge", loc="left", fontsize=9.0)
 
 
