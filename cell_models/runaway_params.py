@@ -363,7 +363,7 @@ def from_document(document: Mapping[str, Any]) -> RunawayParams:
     curve = known.pop("curve", None)
     known["curve"] = None if curve is None else build(RateCurve, curve, "curve")
     vent = known.pop("vent", None)
+    known["vent"] = None if vent is None else vent_from_document(vent)
     total = known.pop("total", None)
     known["total"] = None if total is None else build(TotalHeat, total, "total")
-    known["vent"] = None if vent is None else vent_from_document(vent)
     return build(RunawayParams, known | {"cell": cell, "reactions": reactions}, "set")

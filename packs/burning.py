@@ -82,6 +82,12 @@ def kept_share(body_share, ejected_mass, kept_J, left_J):
 
 
 @inlined
+def dries(phase, locked_J, to_give_J):
+    """Give `DRY` in the step in which a cell that keeps a part of its charge has given the rest."""
+    return DRY if locked_J > 0.0 and to_give_J <= 0.0 and not phase & DRY else 0
+
+
+@inlined
 def matter_lost(ejected_mass, whole_J_per_K, C, T, of_planned, reference_K):
     """Give what matter that leaves with so much of the planned heat takes: [J/K], and heat [J]."""
     rest = C - (1.0 - ejected_mass) * whole_J_per_K

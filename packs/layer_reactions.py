@@ -22,13 +22,13 @@ from cell_models.runaway import ONSET_K_PER_S, REACTING, STALLED
 from packs.arrays import Floats
 from packs.burning import (
     COLLAPSED,
-    DRY,
     ERUPTED,
     FAILED,
     FUEL_LEFT_K,
     NEWS,
     SPENT,
     burn,
+    dries,
     matter_lost,
     next_phase,
     progressed,
@@ -150,8 +150,7 @@ def react_layers(c, h, numbers, cells, site, a, layers):
     add_to(site.total, site.low, REACTION, released)
     add_to(site.total, site.low, EJECTED, lost)
     news = (found & ~SPENT) | of_all
-    is_dry = a.locked_J[c] > 0.0 and a.to_give_J[c] <= 0.0
-    news |= DRY if is_dry and not a.phase[c] & DRY else 0
+    news |= dries(a.phase[c], a.locked_J[c], a.to_give_J[c])
     a.news[c] = news
     status = REACTING if fastest > ONSET_K_PER_S else OK
     return status | (NEWS if news != 0 else 0)

@@ -44,7 +44,6 @@ from packs.burning import (
     BEGUN,
     BURNT_K_PER_S,
     COLLAPSED,
-    DRY,
     ERUPTED,
     FAILED,
     FUEL_LEFT_K,
@@ -52,6 +51,7 @@ from packs.burning import (
     NEWS,
     WHOLE,
     burn,
+    dries,
     matter_lost,
     next_phase,
     part,
@@ -190,7 +190,7 @@ def react_nodes(count, h, numbers, cells, site, a):
         add_to(total, total_low, EJECTED, lost)
         has_fuel = left > FUEL_LEFT_K * C
         news = next_phase(phase, T, rate, has_fuel, progress[c], numbers.separator_K)
-        news |= DRY if locked_J[c] > 0.0 and to_give_J[c] <= 0.0 and not phase & DRY else 0
+        news |= dries(phase, locked_J[c], to_give_J[c])
         if status & (STALLED | NOT_FINITE) or not math.isfinite(T):
             news |= FAILED
         all_news[c] = news

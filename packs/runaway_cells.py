@@ -275,16 +275,20 @@ class RunawayCells:
         return stored_of(self.view.extents[at], self.view.energy_J[at], 0, k)
 
     def _begin(self, slot: int, soc: float) -> None:
-        """Give a cell that becomes hot the reactants of its charge; the ledger books the change."""
+        """Give a cell that becomes hot the reactants of its charge."""
         if self._tables is None:
             return
         at, before_J = self._at(slot), self._fuel_J(slot)[0]
         extents, energy_J = amounts(self._tables, np.full(self._nodes, soc))
         self.view.extents[at], self.view.energy_J[at] = extents, energy_J / self._nodes
+        self._book_fuel(slot, soc, before_J)
+        self._tell_charge(slot, soc, BEGUN)
+
+    def _book_fuel(self, slot: int, soc: float, before_J: float) -> None:
+        """Note the charge that a cell's reactants are of now; the ledger books the change."""
         self.view.soc[slot] = soc
         flows = self._plant.flows
         add_to(flows.total, flows.low, FUELLED, self._fuel_J(slot)[0] - before_J)
-        self._tell_charge(slot, soc, BEGUN)
 
     def _tell_charge(self, slot: int, soc: float, bit: int) -> None:
         """Tell that the first cell that comes so far has a charge that nobody measured."""
@@ -314,9 +318,7 @@ class RunawayCells:
             self._tell_charge(slot, soc, COLLAPSED)
         view.extents[at] *= extents
         view.energy_J[at] *= energy
-        view.soc[slot] = soc
-        flows = self._plant.flows
-        add_to(flows.total, flows.low, FUELLED, self._fuel_J(slot)[0] - before_J)
+        self._book_fuel(slot, soc, before_J)
         over = self._spec.params.over_soc
         given = 1.0 if over is None else float(np.interp(soc, over.soc, over.charge))
         view.held_J[slot] = view.to_give_J[slot] = given * max(stored_J, 0.0)
