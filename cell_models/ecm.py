@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from cell_models.compensated import two_sum
 from cell_models.contract import NOT_FINITE, OK, REFRESH
 from cell_models.ecm_lanes import (
@@ -36,6 +38,7 @@ from cell_models.ecm_lanes import (
     PENDING,
     QUADRATURE,
     R0,
+    RESISTANCE,
     REVERSIBLE,
     REVERSIBLE_SLOPE,
     SOC_REF,
@@ -324,3 +327,12 @@ def sweep_soc(x, n_blocks, stride, soc):
         for lane in range(WIDTH):
             p = block * stride + lane
             soc[block * WIDTH + lane] = (x[p + CHARGE] + x[p + CHARGE_LOW]) / x[p + CAPACITY]
+
+
+@kernel
+def scale_lane(x, stride, cell, factor):
+    """Multiply all resistances of one cell, from its next reading of tables on."""
+    c = np.uint64(cell)
+    p = c // WIDTH * stride + c % WIDTH
+    x[p + RESISTANCE] *= factor
+    x[p + VALIDITY] += UNREAD

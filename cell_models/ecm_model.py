@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from cell_models.contract import LANES, blocks_for
 from cell_models.ecm import (
+    scale_lane,
     sweep_advance,
     sweep_audit,
     sweep_observe,
     sweep_port,
 )
-from cell_models.ecm_lanes import SCRATCH, TAIL, UNREAD, field_names
+from cell_models.ecm_lanes import SCRATCH, TAIL, field_names
 from cell_models.ecm_params import EcmParams, KernelTables, kernel_tables
 from cell_models.ecm_tables import sweep_refresh
 
@@ -137,9 +138,7 @@ class EcmModel:
 
     def scale_resistance(self, lanes: Floats, cell: int, factor: float) -> None:
         """Multiply all resistances of one cell, from its next reading of tables on."""
-        block, lane = divmod(cell, LANES)
-        self._fields(lanes)[block, self._names.index("resistance_factor"), lane] *= factor
-        self._fields(lanes)[block, self._names.index("validity"), lane] += UNREAD
+        scale_lane(lanes, self._stride, cell, factor)
 
     def audit(
         self, lanes: Floats, sums_J: Floats, charge_As: Floats, charge_low_As: Floats

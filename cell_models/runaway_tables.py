@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cell_models import runaway
+from cell_models.contents import AMOUNT, HEAT, NOTHING, Contents, fill_nodes
 from cell_models.runaway_curve import RateCurve
-from cell_models.runaway_params import GAS_CONSTANT, Law, RunawayParams, SocScaling
-from cell_models.runaway_total import HeatOverSoc
+from cell_models.runaway_params import GAS_CONSTANT, Law, Reaction, RunawayParams, SocScaling
 
 Floats = NDArray[np.float64]
 
@@ -28,9 +28,7 @@ class KernelTables:
     rows : float64 (n_reactions, N_ROWS), marks : int64 (n_reactions, N_MARKS)
     curve_K, curve_log10 : float64 (m,), [K], log10 of [K/s]
     names : tuple of str, one per slot: reactants, then films of their own
-    start, energy_J : float64 (n_slots,), of a full cell
-    follows_soc : tuple of SocScaling, one per slot
-    over_soc : HeatOverSoc or None, in place of heat in proportion to charge
+    contents : Contents, what a full cell holds
     """
 
     rows: Floats
@@ -38,10 +36,7 @@ class KernelTables:
     curve_K: Floats
     curve_log10: Floats
     names: tuple[str, ...]
-    start: Floats
-    energy_J: Floats
-    follows_soc: tuple[SocScaling, ...]
-    over_soc: HeatOverSoc | None
+    contents: Contents
 
     @property
     def reactions(self) -> tuple[Floats, NDArray[np.int64], Floats, Floats]:
@@ -79,11 +74,21 @@ def kernel_tables(params: RunawayParams, electrical: bool = True) -> KernelTable
     return KernelTables(
         rows=rows, marks=marks, curve_K=np.array(curve.temperature_K),
         curve_log10=np.log10(np.array(curve.rate_K_per_s)), names=tuple(slots),
-        start=np.array([r.start for r in chosen] + list(films.values())),
-        energy_J=np.array([r.energy_J for r in chosen] + [0.0] * len(films)),
-        follows_soc=tuple([r.soc_scaling for r in chosen] + [SocScaling.NONE] * len(films)),
-        over_soc=params.over_soc,
+        contents=_contents(params, chosen, list(films.values())),
     )  # fmt: skip
+
+
+def _contents(params: RunawayParams, chosen: list[Reaction], films: list[float]) -> Contents:
+    """Return what a full cell holds: of its reactions, then films of their own."""
+    over = params.over_soc
+    measured = ((), (), ()) if over is None else (over.soc, over.reactions, over.charge)
+    kinds = {SocScaling.NONE: NOTHING, SocScaling.AMOUNT: AMOUNT, SocScaling.HEAT: HEAT}
+    return Contents(
+        np.array([r.start for r in chosen] + films),
+        np.array([r.energy_J for r in chosen] + [0.0] * len(films)),
+        np.array([kinds[r.soc_scaling] for r in chosen] + [NOTHING] * len(films)),
+        *(np.array(values, dtype=np.float64) for values in measured),
+    )
 
 
 def amounts(tables: KernelTables, soc: Floats) -> tuple[Floats, Floats]:
@@ -108,10 +113,8 @@ def amounts(tables: KernelTables, soc: Floats) -> tuple[Floats, Floats]:
     `over_soc` says what was measured. Scaling the anode alone moves the critical temperature of an
     oven by only 3 K from 100 to 10 %.
     """
-    charge = np.maximum(np.asarray(soc, dtype=np.float64), 0.0)[:, None]
-    amount = np.array([how is SocScaling.AMOUNT for how in tables.follows_soc])
-    heat = np.array([how is SocScaling.HEAT for how in tables.follows_soc])
-    extents = tables.start * np.where(amount, charge, 1.0)
-    over = tables.over_soc
-    of_heat = charge if over is None else np.interp(charge, over.soc, over.reactions)
-    return extents.ravel(), (tables.energy_J * np.where(heat, of_heat, 1.0)).ravel()
+    charges = np.asarray(soc, dtype=np.float64)
+    extents = np.empty(len(charges) * len(tables.names))
+    energy_J = np.empty_like(extents)
+    fill_nodes(charges, tables.contents, extents, energy_J)
+    return extents, energy_J

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from cell_models.contract import OK
-from cell_models.jit import inlined
+from cell_models.jit import inlined, kernel
 from cell_models.runaway import RISE_K, SPENT_K, advance_node, stored_of
 
 BEGUN, COLLAPSED, RAN, ERUPTED, SPENT, INERT, DRY = 1, 2, 4, 8, 16, 32, 64
@@ -15,9 +15,9 @@ VENTED, FAILED = 128, 256
 was not finished."""
 WHOLE = COLLAPSED | RAN | ERUPTED | SPENT
 """All that a cell goes through."""
-NEWS, AWAKE = 32, 64
-"""Status bits beside those of `cell_models.runaway`: something to be told of; a cell is hot, or
-has erupted."""
+NEWS, AWAKE, OF_HOUSING = 32, 64, 128
+"""Status bits beside those of `cell_models.runaway`: news of a cell; a cell is hot, or has erupted;
+a housing or its gas has something to be told of."""
 RAN_K_PER_S, RAN_K = 1.0, 573.15
 """The definition of a runaway; either moves the critical oven by 0.3 K against the other."""
 ERUPTED_K_PER_S = 20.0
@@ -56,6 +56,7 @@ def progressed(before, reaction_J, fuel_J, held_J, to_give_J):
     return max(before, so_far / max(so_far + fuel_J + max(to_give_J, 0.0), 1.0))
 
 
+@kernel
 def kept_share(body_share, ejected_mass, kept_J, left_J):
     """Return what share of its heat an erupting cell keeps at once, to have kept enough in the end.
 

@@ -12,18 +12,8 @@ import numpy as np
 
 from cell_models.ecm_model import EcmModel
 from cell_models.jit import bound
-from packs.macro import (
-    BLOWN,
-    BROKEN,
-    CUT,
-    NEWS,
-    OPENED,
-    RANGE,
-    EcmPopulation,
-    Moving,
-    Surroundings,
-    advance_many,
-)
+from packs.aftermath import BLOWN, BROKEN, CUT, NEWS, OPENED, RANGE
+from packs.macro import EcmPopulation, Moving, Surroundings, advance_many
 from packs.pcs import ReferencePcs
 from packs.state import State
 from packs.telling import tell_broken, tell_cuts
@@ -91,6 +81,7 @@ class Compiled:
         """Do steps from a tick to a horizon (`packs.macro`); return the tick that was reached."""
         plant = self._plant
         end, why = self._call(tick, horizon, longest, is_moving, *self._rest)
+        plant.runaway.tell_logged()
         plant.happened(end)
         if why & RANGE:
             plant.count_out_of_range()

@@ -14,32 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH
-from cell_models.ecm import close_sweep, sweep_soc
+from cell_models.ecm import close_sweep
 from cell_models.ecm_lanes import VALIDITY
 from cell_models.ecm_tables import sweep_refresh
 from cell_models.jit import inlined, kernel, lent
 from packs import network
+from packs.aftermath import BLOWN, BROKEN, CUT, RANGE, TROUBLE, settled
 from packs.arrays import open_cells, open_groups, open_racks, open_site
 from packs.blocks import look_ahead, move_rack, note_plain, warm_rest
-from packs.burning import NEWS as HAS_NEWS
-from packs.cell_guards import guard_cells
 from packs.currents import close_sums, lane_sum, spread_racks
 from packs.external_heat import give_heat, prepare_external_heat
 from packs.flows import book
 from packs.groups import WIDTH
 from packs.ladder import open_ladder
-from packs.module_gas import vent_modules
 from packs.network import solve_bus
 from packs.pcs import move_pcs
 from packs.prepare import prepare
-from packs.runaway import add_shorts, react_cells
+from packs.runaway import add_shorts
 from packs.switchgear import IDLE_TICK, NEVER_S, heat_fuses
 from packs.thermal import advance_equipped, parts_at
-
-TROUBLE, RANGE, CUT, BLOWN, BROKEN, OPENED, NEWS = (1 << k for k in range(7))
-"""Why a call ended early: a demand that cannot be met (before the step); a table left or entered
-again, a string cut or whole again, a fuse that blew, a number that is none, a cell that its fuse or
-its CID opened, news of a cell that reacts."""
 
 OCV_OR_TEMPERATURE = 3
 """Flags that make an event; resistances held below soc 0.05 or above 0.95 are in the file only."""
@@ -236,24 +229,12 @@ def move_blocks(
 
 
 @inlined
-def guarded(end, h, ecm, guards, lanes, cells, floats, moving):
-    """Let fuses and CIDs of cells act (`CellGuards.watch`); return why the call must end, or 0."""
-    if guards.has_cid:
-        soc = floats[guards.soc_at : guards.soc_at + len(cells.emf_V)]
-        sweep_soc(lanes, np.uint64(len(cells.emf_V)) // WIDTH, ecm.stride, soc)
-    return OPENED if guard_cells(end, h, guards, cells, floats, moving.melts_at) else 0
-
-
-@kernel
-def reacted(end, h, runaway, housed, ambient_K, cells, site, floats, ints):
-    """Let hot cells react (`RunawayCells.react`), and gas move on (`ModuleGas.vent`).
-
-    Returns why the call must end, or 0.
-    """
-    status = react_cells(end, h, runaway, cells, site, floats, ints)
-    if housed.fitted:
-        status |= vent_modules(h, status, ambient_K, housed, cells, site, floats, ints)
-    return NEWS if status & HAS_NEWS else 0
+def wire_up(runaway, wire, ecm, settings, cells, groups, ladder, racks, site, plain, floats, ints):
+    """Write what follows from shorts, switches and cells that are open."""
+    if runaway.fitted:
+        add_shorts(runaway, cells, floats, ints)
+    prepare(wire, settings, cells, groups, ladder, racks)
+    note_plain(wire, ecm, cells, groups, site.charger_A, plain)
 
 
 @kernel
@@ -289,19 +270,19 @@ def advance_many(
     cells, groups = open_cells(arena), open_groups(arena)
     ladder, racks, site = open_ladder(arena), open_racks(arena), open_site(arena)
     lanes = lent(arena.floats[ecm.first_lane : ecm.first_lane + ecm.n_lanes])
-    if runaway.fitted:
-        add_shorts(runaway, cells, arena.floats, arena.ints)
-    prepare(wire, settings, cells, groups, ladder, racks)
-    prepare_external_heat(
-        heat_given, paths.ambient, around.ambient_K[0], len(cells.emf_V), arena.floats
-    )
-    note_plain(wire, ecm, cells, groups, site.charger_A, moving.plain)
-    is_known = False
+    floats, ints = lent(arena.floats), lent(arena.ints)
+    prepare_external_heat(heat_given, paths.ambient, around.ambient_K[0], len(cells.emf_V), floats)
+    is_known = is_wired = False
     while tick < horizon:
         length = next_length(
             tick, horizon, longest, around.short_ticks, is_moving, moving.alert_until[0],
             moving.melts_at[0], moving.probe[0],
         )  # fmt: skip
+        if not is_wired:
+            wire_up(
+                runaway, wire, ecm, settings, cells, groups, ladder, racks, site, moving.plain,
+                floats, ints,
+            )  # fmt: skip
         h, late = length / 1000.0, False
         if tables_are_due(tick, length, moving):
             is_known = False
@@ -328,13 +309,12 @@ def advance_many(
         is_known = not is_final
         if not warms:
             advance_equipped(parts, h, around.inlet_K[0], around.ambient_K[0], wire, paths, arena)
-        give_heat(h, heat_given, cells, site, arena.floats)
-        if runaway.fitted:
-            why |= reacted(
-                tick, h, runaway, housed, around.ambient_K[0], cells, site, arena.floats, arena.ints
-            )
-        if guards.fitted:
-            why |= guarded(tick, h, ecm, guards, lanes, cells, arena.floats, moving)
+        give_heat(h, heat_given, cells, site, floats)
+        is_other, why = settled(
+            tick, h, why, around.ambient_K[0], runaway, housed, guards, ecm, moving.drifted,
+            moving.melts_at, lanes, cells, site, floats, ints,
+        )  # fmt: skip
+        is_wired = not is_other
         book(
             h, site, link_V, around.capacitance_F, around.bleed_ohm, memory.ac_power_W[0],
             memory.loss_W[0],

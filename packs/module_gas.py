@@ -20,7 +20,7 @@ from cell_models.jit import bound, kernel
 from cell_models.vent_params import VentParams
 from packs.absorption import LEAST_JET_W, throw_stage
 from packs.arrays import open_cells, open_site
-from packs.burning import AWAKE, NEWS, VENTED
+from packs.burning import AWAKE, NEWS, OF_HOUSING, VENTED
 from packs.enclosure import FLOWS as GAS_FLOWS
 from packs.enclosure import gas_arrays, gas_numbers
 from packs.flows import CAUGHT, LATENT, SOLIDS, VENTED_HEAT, WALLS, add_to
@@ -155,7 +155,7 @@ def vent_modules(h, status, ambient_K, where, cells, site, floats, ints):
     Returns
     -------
     int
-        `NEWS` of a can, a relief vent or a flame, or 0.
+        `NEWS` of a can, `OF_HOUSING` of a relief vent or a flame.
     """
     gas_numbers_, gas = open_gas(where, floats, ints)
     e = open_ejecta(where, floats, ints)
@@ -175,13 +175,13 @@ def vent_modules(h, status, ambient_K, where, cells, site, floats, ints):
         drop_solids(where, site, vents, e)
     warm_walls(ambient_K, gas, e)
     if gas_stage(h, gas_numbers_, AIR_PRESSURE_PA, ambient_K, gas) != OK:
-        found |= NEWS
+        found |= OF_HOUSING
         gas.pressure_Pa[0] = np.nan
     heat_housings(where, site, gas, e)
     for m in range(len(e.told)):
         burst = BURST if gas.surge_Pa[m] > gas_numbers_.burst_Pa else 0
         if gas.relieved[m] * RELIEVED + gas.lit[m] * LIT + burst != e.told[m] & ~FAILED:
-            found |= NEWS
+            found |= OF_HOUSING
     return found
 
 

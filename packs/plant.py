@@ -15,7 +15,7 @@ from cell_models.contract import NOT_FINITE, OUT_OF_RANGE, REFRESH, CellModel
 from cell_models.jit import bound
 from packs import network, pcs
 from packs.arrays import Floats
-from packs.burning import NEWS
+from packs.burning import NEWS, OF_HOUSING
 from packs.cell_guards import CellGuards, declare_guards
 from packs.compiled import compiled_way
 from packs.cooling import fill_cooling
@@ -245,9 +245,9 @@ class Plant:
             status = self.runaway.react(tick + length, step_s)
         if self.guards.numbers.fitted:
             self.guards.watch(tick + length, step_s)
-        self.book_flows(step_s)
-        if status & NEWS:
+        if status & (NEWS | OF_HOUSING):
             self.runaway.tell(tick + length)
+        self.book_flows(step_s)
 
     def refresh(self, tick: int, length: int, step_s: float) -> None:
         """Read the cells' tables when due, when the step changes, or when a cell has drifted."""

@@ -49,6 +49,7 @@ from packs.burning import (
     FUEL_LEFT_K,
     INERT,
     NEWS,
+    OF_HOUSING,
     WHOLE,
     burn,
     dries,
@@ -242,8 +243,8 @@ def react_cells(end, h, where, cells, site, floats, ints):
     Returns
     -------
     int
-        `REACTING`, which also holds the short step, `NEWS`: see `news`, or a housing begins to
-        melt, and `AWAKE`.
+        `REACTING`, which also holds the short step, `NEWS`: see `news`, `OF_HOUSING` where one
+        begins to melt, and `AWAKE`.
     """
     numbers, n = numbers_at(where, floats, ints), len(cells.temperature_K)
     layers = open_reacting_layers(numbers, n, floats)
@@ -270,7 +271,7 @@ def react_cells(end, h, where, cells, site, floats, ints):
     if status & REACTING:
         ints[numbers.alert_at] = max(ints[numbers.alert_at], end + ALERT_MS)
     if melts(numbers, floats, ints):
-        status |= NEWS
+        status |= OF_HOUSING
     return status
 
 

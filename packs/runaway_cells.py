@@ -1,7 +1,7 @@
-"""The runaway of a plant's cells: its constants and state, and what follows from its news.
+"""The runaway of a plant's cells: its constants and state, and what people are told of it.
 
-The kernels are in `packs.runaway`. What happens to a cell for good is written here, after the step
-in which it happened, whichever way that was taken.
+The kernels are in `packs.runaway` and, for what follows from the news of a step, in
+`packs.milestones`.
 """
 
 from __future__ import annotations
@@ -12,24 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cell_models.jit import bound
-from cell_models.runaway import SPENT_K, stored_of
 from cell_models.runaway_tables import KernelTables, amounts, kernel_tables
-from packs.burning import (
-    BEGUN,
-    COLLAPSED,
-    DRY,
-    ERUPTED,
-    FAILED,
-    INERT,
-    RAN,
-    RAN_K,
-    SPENT,
-    VENTED,
-    kept_share,
-)
-from packs.flows import FUELLED, add_to
+from packs.burning import INERT
 from packs.gas_places import declare_module_gas
 from packs.layers import layer_arrays
+from packs.milestone_places import N_PLACES, N_RULES, Rules
+from packs.milestones import CODES, OF_LOG, RESIZED, asks_charge, milestone_stage
 from packs.module_gas import ModuleGas
 from packs.runaway import react_stage, short_stage, stored_in_cells
 from packs.runaway_places import N_FLOATS, N_INTS, Fitted, RunawayNumbers
@@ -40,16 +28,6 @@ from packs.topology import Topology
 if TYPE_CHECKING:
     from packs.plant import Plant
 
-NEAR_SOC = 0.1
-"""So far from the charge that they were fitted at, reactions are taken to hold; assumed."""
-DRIED = 1e4
-"""Times its resistance has a cell that gives no more charge; so much that heat of it is none."""
-EMPTY_TICKS = 20_000
-"""How long the short step holds for the charge of a torn cell, which is gone by then [ms]."""
-SHORT_S, EVENT_S = 10.0, 3.5
-"""In so long the short of a collapsed separator alone would empty its cell (Feng 2015, as in
-``nmc_prismatic``), and an erupting one by itself: how long the event of a 21700 takes (databank).
-Torn electrodes touch all over: half of that resistance is the short, half its electrodes."""
 OF_CELLS = (
     ("own_S", "S"), ("reaction_J", "J"), ("ejected_J", "J"), ("ejected_kg", "kg"), ("out_J", "J"),
     ("out_kg", "kg"), ("progress", ""), ("soc", ""), ("to_give_J", "J"), ("held_J", "J"),
@@ -88,9 +66,11 @@ def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
     add("runaway", "n_ran", integer=True)
     houses = 0 if spec.thermal.housing is None else topology.n_modules
     add("runaway", "melted", (houses,), integer=True)
-    schema.scratch("of_runaway", "short_S", n)
-    schema.scratch("of_runaway", "news", n, integer=True)
-    schema.scratch("of_runaway", "awake", n, integer=True)
+    for name in ("short_S", "seen_soc", "seen_ocv_V", "seen_J", "resize"):
+        schema.scratch("of_runaway", name, n)
+    for name in ("news", "awake", "seen_flags"):
+        schema.scratch("of_runaway", name, n, integer=True)
+    _declare_log(schema, n, tables)
     for name, size in (
         ("scratch", 2 * k + 3), ("rows", tables.rows.size), ("curve_K", tables.curve_K.size),
         ("curve_log10", tables.curve_log10.size),
@@ -100,6 +80,17 @@ def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
     schema.scratch("of_runaway", "limits", N_FLOATS)
     schema.scratch("of_runaway", "places", N_INTS, integer=True)
     declare_module_gas(schema, spec, topology)
+
+
+def _declare_log(schema: Schema, n: int, tables: KernelTables) -> None:
+    """Declare what `packs.milestones` reads and writes besides."""
+    names = ("start", "energy_J", "follows", "soc", "reactions", "charge")
+    for name, array in zip(names, tables.contents, strict=True):
+        schema.scratch("of_contents", name, array.size, integer=name == "follows")
+    schema.scratch("of_milestones", "rules", N_RULES)
+    schema.scratch("of_milestones", "values", 2 * OF_LOG * n)
+    for name, size in (("logged", 3 * OF_LOG * n), ("n_logged", 1), ("places", 2 * N_PLACES)):
+        schema.scratch("of_milestones", name, size, integer=True)
 
 
 class RunawayCells:
@@ -126,13 +117,14 @@ class RunawayCells:
         self._hottest_K = plant.cells.temperature_K
         if spec.thermal.layers is not None:
             self._hottest_K = state.view("layers").hottest_K
-        self.where = Fitted(False, 0, 0)
+        self.where = Fitted(False, 0, 0, 0, 0)
         if self._spec is not None and self._tables is not None:
             self._n_slots = len(self._tables.names)
             self._fill_constants(self._tables)
             self.where = self._place(spec, state, self._spec, self._tables)
         self.gas = ModuleGas(spec, state, plant, self)
         self._act = bound(react_stage, 0, 0.0, self.where, plant.arena)
+        self._pass = bound(milestone_stage, 0, self.where, plant.arena)
         self._join = bound(short_stage, self.where, plant.arena)
 
     def _fill_constants(self, tables: KernelTables) -> None:
@@ -174,7 +166,37 @@ class RunawayCells:
             n_houses=len(view.melted), house_K_at=at(self._house_K), melted_at=at(view.melted),
         )  # fmt: skip
         beside.limits[:], beside.places[:] = numbers[:N_FLOATS], numbers[N_FLOATS:]
-        return Fitted(True, at(beside.limits), at(beside.places))
+        rules_at, places_at = self._place_milestones(state, asked, tables)
+        return Fitted(True, at(beside.limits), at(beside.places), rules_at, places_at)
+
+    def _place_milestones(
+        self, state: State, asked: RunawaySpec, tables: KernelTables
+    ) -> tuple[int, int]:
+        """Write what `packs.milestones` reads; return where its numbers and places begin."""
+        at, view, beside, control = state.at, self.view, self._beside, self._plant.control
+        own, contents = state.view("of_milestones"), state.view("of_contents")
+        own.rules[:] = Rules(
+            short_ohm=asked.short_ohm, full_J=asked.full_J, body_share=asked.body_share,
+            ejected_mass=asked.ejected_mass, separator_K=asked.separator_K,
+            valid_from_soc=asked.params.valid_from_soc, valid_to_soc=asked.params.valid_to_soc,
+            nodes=self._nodes,
+        )  # fmt: skip
+        of_full = (
+            contents.start, contents.energy_J, contents.follows, contents.soc, contents.reactions,
+            contents.charge,
+        )  # fmt: skip
+        for array, values in zip(of_full, tables.contents, strict=True):
+            array[:] = values
+        self._logged, self._values, self._n_logged = own.logged, own.values, own.n_logged
+        everything = (
+            *of_full, view.extents, view.energy_J, view.own_S, view.soc, view.reaction_J,
+            view.share, view.fuel_J, view.planned_J, view.to_give_J, view.held_J, view.locked_J,
+            view.since_s, self._hottest_K, beside.seen_soc, beside.seen_ocv_V, beside.seen_J,
+            beside.resize, own.values, view.phase, beside.news, beside.seen_flags, own.logged,
+            own.n_logged, view.n_ran, control.alert_until, control.probe,
+        )  # fmt: skip
+        own.places[:] = [number for array in everything for number in (at(array), array.size)]
+        return at(own.rules), at(own.places)
 
     def fill(self, soc: np.ndarray) -> None:
         """Fill all cells with the reactants of their charge; `soc` float64 (n_cell_slots,)."""
@@ -210,44 +232,40 @@ class RunawayCells:
     # --- what follows ---------------------------------------------------------------------------
 
     def tell(self, end: int) -> None:
-        """Take note of what has happened to cells in the last step."""
-        news = self._beside.news
-        changed = torn = stirred = False
-        happened: list[int] = news.nonzero()[0].tolist()
-        soc = stored_J = np.zeros(0)
-        if any(news[slot] & (BEGUN | COLLAPSED | ERUPTED) for slot in happened):
-            soc, stored_J = self._observe()
-        for slot in happened:
-            found, news[slot] = int(news[slot]), 0
-            self.view.phase[slot] |= found & ~FAILED
-            is_joined = not self._plant.cell_arrays.cut[slot]
-            if found & BEGUN:
-                self._begin(slot, soc[slot])
-            if found & COLLAPSED:
-                self._collapse(slot, soc[slot], stored_J[slot])
-            if found & RAN:
-                self._run_away(slot, end)
-            if found & ERUPTED:
-                self._erupt(slot, stored_J[slot])
-            if found & (COLLAPSED | ERUPTED) and self._tear(slot):
-                torn, stirred = True, stirred or is_joined
-            if found & DRY:
-                self._scale_resistance(slot, DRIED)
-            if found & SPENT:
-                self._burn_out(slot)
-            if found & VENTED:
-                self._tell("can_opened", slot, math.nan)
-            if found & FAILED:
-                cell = int(self._plant.topology.slot_cell[slot])
-                self._plant.tell("not_finite", "cell", cell, math.nan, 0.0)
-            changed |= bool(found & (COLLAPSED | ERUPTED | SPENT | DRY))
-            stirred |= bool(found & (COLLAPSED | SPENT | DRY)) and is_joined
-        if changed:
-            self._plant.stir(end, stirred)
-        if torn:
-            self._plant.control.alert_until[0] = end + EMPTY_TICKS
+        """Write what follows from the news of the last step, and take note of what happened."""
+        plant, beside = self._plant, self._beside
+        if asks_charge(beside.news):
+            plant.model.observe(
+                plant.cells.lanes, beside.seen_soc, beside.seen_ocv_V, beside.seen_J,
+                beside.seen_flags,
+            )  # fmt: skip
+        if self._pass(end, self.where, plant.arena) & RESIZED:
+            self._resize()
+        self.tell_logged()
+        plant.happened(end)
         self._tell_melting()
         self.gas.tell()
+
+    def _resize(self) -> None:
+        """Give cells the resistances that are asked for, if they know how: a plug-in's may not."""
+        scale = getattr(self._plant.model, "scale_resistance", None)
+        for slot in np.flatnonzero(self._beside.resize).tolist():
+            if scale is not None:
+                scale(self._plant.cells.lanes, slot, float(self._beside.resize[slot]))
+                self._plant.control.drifted[0] = 1
+            self._beside.resize[slot] = 0.0
+
+    def tell_logged(self) -> None:
+        """Take note of what has been logged."""
+        if not self.where.fitted or self._n_logged[0] == 0:
+            return
+        plant, count = self._plant, int(self._n_logged[0])
+        ticks = self._logged[: 3 * count].reshape(-1, 3).tolist()
+        numbers = self._values[: 2 * count].reshape(-1, 2).tolist()
+        for (tick, what, slot), (value, limit) in zip(ticks, numbers, strict=True):
+            plant.happened(tick)
+            plant.tell(CODES[what], "cell", int(plant.topology.slot_cell[slot]), value, limit)
+        self._n_logged[0] = 0
 
     def _tell_melting(self) -> None:
         """Take note of housings that have begun to melt."""
@@ -255,126 +273,3 @@ class RunawayCells:
         for m in np.flatnonzero((self._house_K > self._melting_K) & (melted == 0)).tolist():
             melted[m] = 1
             self._plant.tell("housing_melts", "module", m, float(self._house_K[m]), self._melting_K)
-
-    def _observe(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return charge and electrical energy [J] of every cell."""
-        n = self._plant.topology.n_cell_slots
-        soc, ocv_V, stored_J = np.zeros(n), np.zeros(n), np.zeros(n)
-        validity = np.zeros(n, dtype=np.int64)
-        self._plant.model.observe(self._plant.cells.lanes, soc, ocv_V, stored_J, validity)
-        return soc, stored_J
-
-    def _at(self, slot: int) -> slice:
-        k = self._n_slots * self._nodes
-        return slice(slot * k, (slot + 1) * k)
-
-    def _fuel_J(self, slot: int) -> tuple[float, float]:
-        """Return what a cell's reactants could release, and the sum of their sizes [J]."""
-        at = self._at(slot)
-        k = self._n_slots * self._nodes
-        return stored_of(self.view.extents[at], self.view.energy_J[at], 0, k)
-
-    def _begin(self, slot: int, soc: float) -> None:
-        """Give a cell that becomes hot the reactants of its charge."""
-        if self._tables is None:
-            return
-        at, before_J = self._at(slot), self._fuel_J(slot)[0]
-        extents, energy_J = amounts(self._tables, np.full(self._nodes, soc))
-        self.view.extents[at], self.view.energy_J[at] = extents, energy_J / self._nodes
-        self._book_fuel(slot, soc, before_J)
-        self._tell_charge(slot, soc, BEGUN)
-
-    def _book_fuel(self, slot: int, soc: float, before_J: float) -> None:
-        """Note the charge that a cell's reactants are of now; the ledger books the change."""
-        self.view.soc[slot] = soc
-        flows = self._plant.flows
-        add_to(flows.total, flows.low, FUELLED, self._fuel_J(slot)[0] - before_J)
-
-    def _tell_charge(self, slot: int, soc: float, bit: int) -> None:
-        """Tell that the first cell that comes so far has a charge that nobody measured."""
-        if self._spec is None or np.count_nonzero(self.view.phase & bit) != 1:
-            return
-        low, high = self._spec.params.valid_from_soc, self._spec.params.valid_to_soc
-        limit = min(max(soc, low), high)
-        if abs(soc - limit) > NEAR_SOC:
-            cell = int(self._plant.topology.slot_cell[slot])
-            self._plant.tell("beyond_reactions", "cell", cell, soc, limit)
-
-    def _collapse(self, slot: int, soc: float, stored_J: float) -> None:
-        """Put the short of a collapsed separator into a cell, for good.
-
-        What is left of its reactants becomes that of the charge which it has now, in proportion;
-        how much of that charge will go through is settled too.
-        """
-        if self._spec is None or self._tables is None:
-            return
-        view, at, before_J = self.view, self._at(slot), self._fuel_J(slot)[0]
-        then, now = (
-            np.array(amounts(self._tables, np.full(self._nodes, charge)))
-            for charge in (view.soc[slot], soc)
-        )
-        extents, energy = np.divide(now, then, out=np.ones_like(then), where=then != 0.0)
-        if abs(view.soc[slot] - soc) > NEAR_SOC:  # else it was told of when it began
-            self._tell_charge(slot, soc, COLLAPSED)
-        view.extents[at] *= extents
-        view.energy_J[at] *= energy
-        self._book_fuel(slot, soc, before_J)
-        over = self._spec.params.over_soc
-        given = 1.0 if over is None else float(np.interp(soc, over.soc, over.charge))
-        view.held_J[slot] = view.to_give_J[slot] = given * max(stored_J, 0.0)
-        view.locked_J[slot] = (1.0 - given) * max(stored_J, 0.0)
-        view.own_S[slot] = 1.0 / self._spec.short_ohm
-        self._tell("separator_collapsed", slot, self._spec.separator_K)
-
-    def _run_away(self, slot: int, end: int) -> None:
-        self.view.since_s[slot] = end / 1000.0
-        self._tell("cell_runaway", slot, RAN_K)
-
-    def _erupt(self, slot: int, stored_J: float) -> None:
-        """Set what a cell keeps from now on of its heat: `packs.runaway`."""
-        if self._spec is None:
-            return
-        view, fuel_J = self.view, self._fuel_J(slot)[0]
-        charge_J = max(stored_J - float(view.locked_J[slot]), 0.0)
-        kept_J = float(view.reaction_J[slot] + view.held_J[slot] - view.to_give_J[slot])
-        left_J = fuel_J + charge_J
-        of_full = min((kept_J + left_J) / self._spec.full_J, 1.0)
-        view.share[slot] = kept_share(
-            self._spec.body_share, self._spec.ejected_mass * of_full, kept_J, left_J
-        )
-        k, n = self._n_slots, self._nodes
-        for node in range(slot * n, (slot + 1) * n):
-            size_J = stored_of(view.extents, view.energy_J, node * k, k)[1]
-            view.fuel_J[node] = max(size_J, SPENT_K)
-            view.planned_J[node] = (view.fuel_J[node] + charge_J / n) / max(of_full, SPENT_K)
-        view.n_ran[0] += 1
-
-    def _tear(self, slot: int) -> bool:
-        """Let a cell that has erupted, with its separator gone, short itself all over."""
-        is_torn = int(self.view.phase[slot]) & (COLLAPSED | ERUPTED) == COLLAPSED | ERUPTED
-        if self._spec is None or not is_torn:
-            return False
-        half_ohm = 0.5 * self._spec.short_ohm * EVENT_S / SHORT_S
-        self.view.own_S[slot] = 1.0 / half_ohm
-        own_ohm = float(self._plant.cell_arrays.r_ohm[slot])
-        if not int(self.view.phase[slot]) & DRY:
-            self._scale_resistance(slot, min(half_ohm / max(own_ohm, half_ohm), 1.0))
-        return True
-
-    def _scale_resistance(self, slot: int, factor: float) -> None:
-        scale = getattr(self._plant.model, "scale_resistance", None)
-        if scale is not None:  # a plug-in's cells may not know how
-            scale(self._plant.cells.lanes, slot, factor)
-            self._plant.control.drifted[0] = 1
-
-    def _burn_out(self, slot: int) -> None:
-        """Open a spent cell; its short goes on inside it."""
-        self._plant.cells.is_broken[slot] = 1.0
-        released_J = float(self.view.reaction_J[slot])
-        cell = int(self._plant.topology.slot_cell[slot])
-        self._plant.tell("cell_spent", "cell", cell, released_J, math.nan)
-
-    def _tell(self, code: str, slot: int, limit: float) -> None:
-        plant = self._plant
-        value = float(self._hottest_K[slot])
-        plant.tell(code, "cell", int(plant.topology.slot_cell[slot]), value, limit)

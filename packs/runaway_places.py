@@ -17,7 +17,8 @@ Ints = NDArray[np.int64]
 
 
 class Fitted(NamedTuple):
-    """Whether cells can react, and where `RunawayNumbers` begin among the plant's floats and ints.
+    """Whether cells can react; where `RunawayNumbers` begin among the plant's floats and ints, and
+    among its floats the rules, among its ints the places of `packs.milestone_places`.
 
     A call takes time for every number that it is given (0.08 us each, measured): so they lie there.
     """
@@ -25,6 +26,8 @@ class Fitted(NamedTuple):
     fitted: bool
     floats_at: int
     ints_at: int
+    rules_at: int
+    milestones_at: int
 
 
 class RunawayNumbers(NamedTuple):

@@ -27,7 +27,7 @@ from cell_models.runaway_params import (
     load_runaway_params,
     traced_params,
 )
-from packs.runaway_cells import SHORT_S
+from packs.milestones import SHORT_S
 from packs.spec import RunawaySpec
 from twin.scenarios.enclosure_sections import Module
 from twin.scenarios.runaway_section import Runaway, SelfHeating

@@ -91,7 +91,7 @@ def test_a_cell_at_2000_degC_stays_finite_positive_and_closed(name: str) -> None
     assert (line.temperature_K > 2000.0).all()
     assert (line.extents >= 0.0).all()
     reacted = line.extents[: len(line.tables.marks)]
-    assert (reacted <= line.tables.start[: len(reacted)] + 1e-15).all()
+    assert (reacted <= line.tables.contents.start[: len(reacted)] + 1e-15).all()
     assert line.closure() <= 2e-14
     assert line.residual() <= 1e-9
 
