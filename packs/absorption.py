@@ -234,12 +234,14 @@ def throw_stage(ejected_J, temperature_K, first, target, share, caught_J, to_gas
         A cell that ejects no more than this hits no other.
     """
     caught_J[:] = 0.0
+    to_gas_J[:] = ejected_J
     for c in range(len(ejected_J)):
+        if ejected_J[c] <= least_J:
+            continue
         left = ejected_J[c]
-        if left > least_J:
-            for k in range(first[c], first[c + 1]):
-                hit = share[k] * taken_by(temperature_K[target[k]])
-                part = min(hit * ejected_J[c], left)
-                caught_J[target[k]] += part
-                left -= part
+        for k in range(first[c], first[c + 1]):
+            hit = share[k] * taken_by(temperature_K[target[k]])
+            part = min(hit * ejected_J[c], left)
+            caught_J[target[k]] += part
+            left -= part
         to_gas_J[c] = left

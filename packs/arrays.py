@@ -153,6 +153,12 @@ def nth(buffer, at, k):
 
 
 @inlined
+def lent_arena(a):
+    """Return an arena whose holders are not counted, so neither are those of what is opened."""
+    return Arena(lent(a.floats), lent(a.ints), lent(a.near), lent(a.at), lent(a.int_at))
+
+
+@inlined
 def open_cells(arena):
     """Open the arrays of cells."""
     f, at = arena.floats, arena.at

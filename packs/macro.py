@@ -20,7 +20,7 @@ from cell_models.ecm_tables import sweep_refresh
 from cell_models.jit import inlined, kernel, lent
 from packs import network
 from packs.aftermath import BLOWN, BROKEN, CUT, RANGE, TROUBLE, settled
-from packs.arrays import open_cells, open_groups, open_racks, open_site
+from packs.arrays import lent_arena, open_cells, open_groups, open_racks, open_site
 from packs.blocks import look_ahead, move_rack, note_plain, warm_rest
 from packs.currents import close_sums, lane_sum, spread_racks
 from packs.external_heat import give_heat, prepare_external_heat
@@ -237,6 +237,12 @@ def wire_up(runaway, wire, ecm, settings, cells, groups, ladder, racks, site, pl
     note_plain(wire, ecm, cells, groups, site.charger_A, plain)
 
 
+@inlined
+def has_begun(runaway, ints):
+    """Say whether reactions ask for what a step has done: those that only begin do not."""
+    return runaway.fitted and ints[runaway.begun_at] > 0
+
+
 @kernel
 def advance_many(
     tick, horizon, longest, is_moving, around, wire, settings, paths, ecm, tables, numbers, memory,
@@ -267,10 +273,11 @@ def advance_many(
     int
         Why it ended early: bits, 0 where it did not.
     """
+    arena = lent_arena(arena)
     cells, groups = open_cells(arena), open_groups(arena)
     ladder, racks, site = open_ladder(arena), open_racks(arena), open_site(arena)
-    lanes = lent(arena.floats[ecm.first_lane : ecm.first_lane + ecm.n_lanes])
-    floats, ints = lent(arena.floats), lent(arena.ints)
+    lanes = arena.floats[ecm.first_lane : ecm.first_lane + ecm.n_lanes]
+    floats, ints = arena.floats, arena.ints
     prepare_external_heat(heat_given, paths.ambient, around.ambient_K[0], len(cells.emf_V), floats)
     is_known = is_wired = False
     while tick < horizon:
@@ -301,7 +308,8 @@ def advance_many(
         parts = parts_at(around.rate, h)
         warms = not paths.equipped and parts == 1
         why |= watched(tick, h, around, racks, moving)
-        is_final = runaway.fitted or guards.fitted or not warms or why != 0 or tick >= horizon
+        is_final = guards.fitted or not warms or why != 0 or tick >= horizon
+        is_final = is_final or has_begun(runaway, ints)
         why |= move_blocks(
             h, not is_known, is_final, warms, around, wire, paths, ecm, lanes, cells, groups,
             ladder, racks, site, moving,
@@ -315,6 +323,7 @@ def advance_many(
             moving.melts_at, lanes, cells, site, floats, ints,
         )  # fmt: skip
         is_wired = not is_other
+        is_known = is_known and is_wired
         book(
             h, site, link_V, around.capacitance_F, around.bleed_ohm, memory.ac_power_W[0],
             memory.loss_W[0],

@@ -51,7 +51,7 @@ class Milestones(NamedTuple):
         Factor that its resistances are to be given; 0 where none. Whoever gives it clears it.
     values : float64 (2 m,), logged : int64 (3 m,), n_logged : int64 (1,)
         The log: value and limit; tick, what happened, slot; how many.
-    n_ran, alert_until, probe : int64 (1,)
+    n_ran, n_begun, alert_until, probe : int64 (1,)
     """
 
     rules: Rules
@@ -80,6 +80,7 @@ class Milestones(NamedTuple):
     logged: Ints
     n_logged: Ints
     n_ran: Ints
+    n_begun: Ints
     alert_until: Ints
     probe: Ints
 
@@ -106,5 +107,5 @@ def open_milestones(where, f, i):
         nth(f, at, k + 12), nth(f, at, k + 13), nth(f, at, k + 14), nth(f, at, k + 15),
         nth(f, at, k + 16), nth(f, at, k + 17), nth(i, at, k + 18), nth(i, at, k + 19),
         nth(i, at, k + 20), nth(i, at, k + 21), nth(i, at, k + 22), nth(i, at, k + 23),
-        nth(i, at, k + 24), nth(i, at, k + 25),
+        nth(i, at, k + 24), nth(i, at, k + 25), nth(i, at, k + 26),
     )  # fmt: skip

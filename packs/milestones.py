@@ -94,6 +94,7 @@ def begin(end, c, soc, m, site):
     for node in range(c * nodes, (c + 1) * nodes):
         fill_node(node * k, soc, 1.0 / nodes, m.contents, m.extents, m.energy_J)
     m.soc[c] = soc
+    m.n_begun[0] += 1
     add_to(site.total, site.low, FUELLED, fuel(c, m) - before_J)
     tell_charge(end, c, soc, BEGUN, m)
 

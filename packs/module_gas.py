@@ -80,6 +80,7 @@ def pay(cells, site, vents, e):
     high = low = latent = latent_low = solids = 0.0
     for i in range(acting[len(taken_J)]):
         c = acting[i]
+        solids += solids_J[c]
         if is_open[c] == 0:
             continue
         if not phase[c] & VENTED:
@@ -89,8 +90,6 @@ def pay(cells, site, vents, e):
         all_vented_kg[c] += lost_kg[c]
         high, low = two_sum(high, low, taken_J[c])
         latent, latent_low = two_sum(latent, latent_low, all_latent_J[c])
-    for c in range(len(solids_J)):
-        solids += solids_J[c]
     add_to(site.total, site.low, VENTED_HEAT, high + low)
     add_to(site.total, site.low, LATENT, latent + latent_low)
     add_to(site.total, site.low, SOLIDS, solids)
@@ -123,9 +122,11 @@ def drop_solids(where, site, vents, e):
     if len(e.house_K) == 0:
         return
     solids_J, solids_kg, module = vents.solids_J, vents.solids_kg, e.module
+    acting = vents.acting
     house_K, house_J_per_K = e.house_K, e.house_J_per_K
     high = low = 0.0
-    for c in range(len(solids_J)):
+    for i in range(acting[len(solids_J)]):
+        c = acting[i]
         if solids_J[c] > 0.0 or solids_kg[c] > 0.0:
             m, C = module[c], house_J_per_K[module[c]]
             house_J_per_K[m] = C + SOLID_J_PER_KG_K * solids_kg[c]

@@ -87,15 +87,16 @@ def count_hot(gate_K, temperature_K):
 
 @kernel
 def list_awake(
-    h, gate_K, n_slots, hottest_K, phase, extents, energy_J, share, capacity_J_per_K, heat_W,
-    extra_W, temperature_K, out_J, ejected_J, awake,
+    gate_K, n_slots, hottest_K, phase, extents, energy_J, capacity_J_per_K, heat_W, extra_W,
+    temperature_K, awake,
 ):  # fmt: skip
-    """List the cells that are hot, or have erupted; let heat of currents leave burnt-out ones.
+    """List the cells that are hot, or have erupted; return how many.
 
-    A burnt-out cell has gone through everything, holds no fuel, and its currents heat it slower
-    than 0.1 K/s: matter leaves no more. That heat is all that `react_nodes` would move in it, so it
-    is not listed. On plain arrays: one that is looked up in a
-    tuple costs two atomic counts each time (measured: 240 instead of 18 ns a burnt-out cell).
+    A burnt-out cell is not: it has gone through everything, holds no fuel, and its currents heat it
+    slower than 0.1 K/s. Nothing leaves it any more, nor the heat of those.
+
+    On plain arrays: one that is looked up in a tuple costs two atomic counts each time (measured:
+    240 instead of 18 ns a burnt-out cell).
 
     Parameters
     ----------
@@ -103,34 +104,18 @@ def list_awake(
         Reactants of a cell; 0 where cells have layers: those are all listed.
     awake : int64 (n,)
         Written.
-
-    Returns
-    -------
-    int
-        How many are listed.
-    float, float
-        Heat that has left, and what rounding took from that sum [J].
     """
     count = 0
-    high = low = 0.0
     for c in range(len(phase)):
         if (hottest_K[c] < gate_K and not phase[c] & ERUPTED) or phase[c] & INERT:
             continue
         C = capacity_J_per_K[c]
-        currents_W = max(heat_W[c] + extra_W[c], 0.0)
-        is_slow = phase[c] & WHOLE == WHOLE and n_slots > 0 and currents_W < BURNT_K_PER_S * C
-        is_over = is_slow and math.isfinite(temperature_K[c])
+        is_slow = heat_W[c] + extra_W[c] < BURNT_K_PER_S * C and math.isfinite(temperature_K[c])
+        is_over = phase[c] & WHOLE == WHOLE and n_slots > 0 and is_slow
         if not is_over or stored_of(extents, energy_J, c * n_slots, n_slots)[1] > SPENT_K * C:
             awake[count] = c
             count += 1
-            continue
-        of_currents = (1.0 - share[c]) * h * currents_W
-        if of_currents != 0.0:
-            temperature_K[c] -= of_currents / C
-            out_J[c] = of_currents
-            ejected_J[c] += of_currents
-            high, low = two_sum(high, low, of_currents)
-    return count, high, low
+    return count
 
 
 @kernel
@@ -258,12 +243,11 @@ def react_cells(end, h, where, cells, site, floats, ints):
     a = open_runaway(numbers, n, floats, ints)
     a.out_J[:] = 0.0
     a.out_kg[:] = 0.0
-    count, high, low = list_awake(
-        h, numbers.gate_K, 0 if layers.count > 0 else numbers.n_slots, layers.hottest_K, a.phase,
-        a.extents, a.energy_J, a.share, a.capacity_J_per_K, cells.heat_W, cells.extra_W,
-        cells.temperature_K, a.out_J, a.ejected_J, a.awake,
+    count = list_awake(
+        numbers.gate_K, 0 if layers.count > 0 else numbers.n_slots, layers.hottest_K, a.phase,
+        a.extents, a.energy_J, a.capacity_J_per_K, cells.heat_W, cells.extra_W,
+        cells.temperature_K, a.awake,
     )  # fmt: skip
-    add_to(site.total, site.low, EJECTED, high + low)
     if layers.count > 0:
         status = AWAKE | react_layered(count, h, numbers, cells, site, a, layers)
     else:

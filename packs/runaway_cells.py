@@ -63,7 +63,8 @@ def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
         add("runaway", name, (n,), unit=unit)
     add("runaway", "since_s", (n,), unit="s", initial=math.nan)
     add("runaway", "phase", (n,), integer=True)
-    add("runaway", "n_ran", integer=True)
+    for name in ("n_ran", "n_begun"):
+        add("runaway", name, integer=True)
     houses = 0 if spec.thermal.housing is None else topology.n_modules
     add("runaway", "melted", (houses,), integer=True)
     for name in ("short_S", "seen_soc", "seen_ocv_V", "seen_J", "resize"):
@@ -117,7 +118,7 @@ class RunawayCells:
         self._hottest_K = plant.cells.temperature_K
         if spec.thermal.layers is not None:
             self._hottest_K = state.view("layers").hottest_K
-        self.where = Fitted(False, 0, 0, 0, 0)
+        self.where = Fitted(False, 0, 0, 0, 0, 0)
         if self._spec is not None and self._tables is not None:
             self._n_slots = len(self._tables.names)
             self._fill_constants(self._tables)
@@ -167,7 +168,9 @@ class RunawayCells:
         )  # fmt: skip
         beside.limits[:], beside.places[:] = numbers[:N_FLOATS], numbers[N_FLOATS:]
         rules_at, places_at = self._place_milestones(state, asked, tables)
-        return Fitted(True, at(beside.limits), at(beside.places), rules_at, places_at)
+        return Fitted(
+            True, at(beside.limits), at(beside.places), at(view.n_begun), rules_at, places_at
+        )
 
     def _place_milestones(
         self, state: State, asked: RunawaySpec, tables: KernelTables
@@ -193,7 +196,7 @@ class RunawayCells:
             view.share, view.fuel_J, view.planned_J, view.to_give_J, view.held_J, view.locked_J,
             view.since_s, self._hottest_K, beside.seen_soc, beside.seen_ocv_V, beside.seen_J,
             beside.resize, own.values, view.phase, beside.news, beside.seen_flags, own.logged,
-            own.n_logged, view.n_ran, control.alert_until, control.probe,
+            own.n_logged, view.n_ran, view.n_begun, control.alert_until, control.probe,
         )  # fmt: skip
         own.places[:] = [number for array in everything for number in (at(array), array.size)]
         return at(own.rules), at(own.places)
@@ -264,6 +267,7 @@ class RunawayCells:
         numbers = self._values[: 2 * count].reshape(-1, 2).tolist()
         for (tick, what, slot), (value, limit) in zip(ticks, numbers, strict=True):
             plant.happened(tick)
+            value, limit = (math.nan if math.isnan(x) else x for x in (value, limit))  # the one
             plant.tell(CODES[what], "cell", int(plant.topology.slot_cell[slot]), value, limit)
         self._n_logged[0] = 0
 

@@ -17,8 +17,10 @@ Ints = NDArray[np.int64]
 
 
 class Fitted(NamedTuple):
-    """Whether cells can react; where `RunawayNumbers` begin among the plant's floats and ints, and
-    among its floats the rules, among its ints the places of `packs.milestone_places`.
+    """Whether cells can react, and where their numbers begin among the plant's floats and ints.
+
+    `floats_at`, `ints_at` are of `RunawayNumbers`, `rules_at` and `milestones_at` of
+    `packs.milestone_places`; at `begun_at` is how many cells have begun.
 
     A call takes time for every number that it is given (0.08 us each, measured): so they lie there.
     """
@@ -26,6 +28,7 @@ class Fitted(NamedTuple):
     fitted: bool
     floats_at: int
     ints_at: int
+    begun_at: int
     rules_at: int
     milestones_at: int
 

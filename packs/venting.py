@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cell_models.gases import ANTOINE, CP, MOLAR_MASS, N_SPECIES, T0_K, Species
+from cell_models.gases import ANTOINE, CP, MOLAR_MASS, N_SPECIES, T0_K, R, Species
 from cell_models.jit import inlined, kernel
 from cell_models.vent import (
     JET_K,
@@ -245,14 +245,24 @@ def stays(T, outside_Pa, is_open, fill_mol, gas_mol, solvent_mol, quiet_K, heads
     """
     if is_open == 0:
         return gas_mol == 0.0 and quiet_K > T and outside_Pa >= QUIET_PA
-    return solvent_mol <= 0.0 and held_moles(outside_Pa, T, headspace_m3) >= fill_mol + gas_mol
+    return solvent_mol <= 0.0 and outside_Pa * headspace_m3 >= (fill_mol + gas_mol) * R * T
+
+
+@kernel
+def forget(vents):
+    """Clear what the last step took from the cans that were listed in it."""
+    acting, taken_J, latent_J, lost_kg = vents.acting, vents.taken_J, vents.latent_J, vents.lost_kg
+    solids_J, solids_kg = vents.solids_J, vents.solids_kg
+    for i in range(acting[len(taken_J)]):
+        c = acting[i]
+        taken_J[c] = latent_J[c] = lost_kg[c] = solids_J[c] = solids_kg[c] = 0.0
 
 
 @kernel
 def list_acting(
     numbers, module, temperature_K, progress, ejected_J, ejected_kg, to_gas_J, vents, gas
 ):
-    """List the cans to which something happens in this step; what the others eject is solids.
+    """List the cans to which something happens in this step, and note what ejecta bring.
 
     Here and in `vent_cans` every array is looked up once, outside the loop (`packs.runaway`).
     """
@@ -266,10 +276,11 @@ def list_acting(
         m = module[c]
         if m < 0:
             continue
-        if ejected_J[c] > 0.0:
+        ejects = ejected_J[c] > 0.0
+        if ejects:
             sparks[m] = 1
             solids_J[c], solids_kg[c] = to_gas_J[c], ejected_kg[c]
-        if progress[c] <= spent[c] and stays(
+        if not ejects and progress[c] <= spent[c] and stays(
             temperature_K[c], pressure_Pa[m], is_open[c], fill_mol[c], gas_mol[c], solvent_mol[c],
             quiet_K, headspace_m3,
         ):  # fmt: skip
@@ -375,10 +386,7 @@ def vent_stage(
     int
         How many cans opened.
     """
-    for cleared in (
-        vents.taken_J, vents.latent_J, vents.lost_kg, vents.solids_J, vents.solids_kg
-    ):  # fmt: skip
-        cleared[:] = 0.0
+    forget(vents)
     list_acting(
         numbers, module, temperature_K, progress, ejected_J, ejected_kg, to_gas_J, vents, gas
     )
