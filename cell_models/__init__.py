@@ -11,6 +11,7 @@ runaway_params  sets of reactions, each with its cell; runaway_tables: laid out 
 runaway_curve   a user's own calorimeter curve, from CSV
 conduction    heat along a line of nodes, implicit
 vent          what flows out of a can that opens; gases: species and solvents
+condensation  solvent vapour that condenses, on a wall or within its gas
 vent_params   the vent of a set: when it opens, what comes out; checked: how files are checked
 pybamm_cell   PyBaMM as the reference cell (lazy)
 fit           fit the circuit to the reference; `python -m cell_models.fit lg_m50`

@@ -41,6 +41,8 @@ class Species(IntEnum):
 N_SPECIES = len(Species)
 FIRST_FUEL = int(Species.H2)
 """From here on a species burns; what stands before does not."""
+FIRST_SOLVENT = int(Species.DMC)
+"""From here on a species is a solvent of `ANTOINE`, a liquid when cold."""
 
 ATOMS = np.array(
     [
@@ -114,3 +116,18 @@ DMC fitted to the equation of state of Y. Zhou et al., J. Phys. Chem. Ref. Data 
 doi:10.1063/1.3664084, from 283 to 473 K, where it errs by at most 0.42 %. DEC from ChemSep. EMC is
 the geometric mean of the two, moved by 2.9 % so that it boils at 380.65 K: to confirm.
 """
+
+ANTOINE_OF = np.array([ANTOINE.get(s, (0.0, 0.0, 0.0)) for s in Species])
+"""The same in rows of species, zeros for what is no solvent, (N_SPECIES, 3)."""
+
+
+def _latent_J(A: float, B: float, C: float) -> float:
+    """Return the heat of evaporation where the vapour has 101,325 Pa [J/mol]."""
+    boils_K = B / (A - float(np.log(101_325.0))) - C
+    return R * B * (boils_K / (boils_K + C)) ** 2
+
+
+LATENT_J = np.array([_latent_J(*ANTOINE[s]) if s in ANTOINE else 0.0 for s in Species])
+"""Heat of evaporation of what condenses [J/mol], as of `vent.latent_heat` at the normal boiling
+point: what boiling at about 1 bar took. Held constant, the liquid has c_p of the vapour, for DMC
+181 J/(mol K); the liquid's own is some 10 % less (from memory, to confirm)."""

@@ -24,6 +24,7 @@ runaway      cells that react, short and lose matter; runaway_cells: bound to a 
              runaway_places: where all that is kept
 absorption   what cells throw out, handed to those in line of sight and to the gas
 venting      what leaves the cells; gas: what fills a module; enclosure: its housing, its arrays
+condensing   solvent vapour on the walls of a module, and out of its gas
 flows        energy and charge of a step, added up for the ledger
 plant        one step: refresh, port, supply, advance, heat, react, guard, book
 notice       what a plant did by itself; telling: how it finds out

@@ -17,7 +17,8 @@ Floats = NDArray[np.float64]
 FLOWS = ("ejecta_J", "inflow_J", "air_J", "burnt_J", "outflow_J", "wall_J")
 """Energy flows of a module, columns of `GasArrays.flows`: heat that ejecta and vented gas bring
 above 25 degC; what vented gas has at 25 degC; what air has that is let in; chemical energy; what
-goes out; what walls take. The gas has the sum of the first four, less the last two."""
+goes out; what walls take. The gas, with what has condensed of it, has the sum of the first four,
+less the last two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,10 @@ class EnclosureSpec:
 
 
 class GasNumbers(NamedTuple):
-    """An `EnclosureSpec` for kernels; `opening_m2` is area times discharge coefficient."""
+    """An `EnclosureSpec` for kernels; `opening_m2` is area times discharge coefficient.
+
+    `reference_K` is where heat that leaves the gas with condensed solvent counts from.
+    """
 
     volume_m3: float
     relief_Pa: float
@@ -58,6 +62,7 @@ class GasNumbers(NamedTuple):
     burns: bool
     ignition_K: float
     burst_Pa: float
+    reference_K: float
 
 
 class GasArrays(NamedTuple):
@@ -89,6 +94,10 @@ class GasArrays(NamedTuple):
         The relief vent has been open; the gas has burnt.
     wall_J : float64 (M,), [J]
         Written: what the walls took in this step.
+    condensed_mol : float64 (M, N_SPECIES), [mol]
+        Of the solvents, a film on the walls.
+    wall_J_per_K : float64 (M,), [J/K]
+        Heat capacity of the walls, infinite where they are held; it changes with the film.
     """
 
     mol: Floats
@@ -110,9 +119,11 @@ class GasArrays(NamedTuple):
     relieved: NDArray[np.int64]
     lit: NDArray[np.int64]
     wall_J: Floats
+    condensed_mol: Floats
+    wall_J_per_K: Floats
 
 
-def gas_numbers(spec: EnclosureSpec) -> GasNumbers:
+def gas_numbers(spec: EnclosureSpec, reference_K: float = T0_K) -> GasNumbers:
     """Return the numbers that kernels need of a description."""
     return GasNumbers(
         volume_m3=spec.free_volume_m3,
@@ -123,12 +134,13 @@ def gas_numbers(spec: EnclosureSpec) -> GasNumbers:
         burns=spec.ignition_K is not None,
         ignition_K=math.inf if spec.ignition_K is None else spec.ignition_K,
         burst_Pa=spec.burst_Pa,
+        reference_K=reference_K,
     )
 
 
 def declare_gas(schema: Schema, modules: int) -> None:
     """Declare what the gas remembers; pressure and ppm are `sensed` (`packs.sensors`)."""
-    for name in ("mol", "vented_mol", "left_mol", "in_mol"):
+    for name in ("mol", "vented_mol", "left_mol", "condensed_mol", "in_mol"):
         schema.add("gas", name, (modules, N_SPECIES), unit="mol")
     for name in ("flows", "flows_low"):
         schema.add("gas", name, (modules, len(FLOWS)), unit="J")
@@ -140,15 +152,16 @@ def declare_gas(schema: Schema, modules: int) -> None:
     schema.add("gas", "lfl_percent", (modules,), unit="%")
     for name in ("is_open", "sparks", "relieved", "lit"):
         schema.add("gas", name, (modules,), integer=True)
-    schema.scratch("of_gas", "wall_J", modules)
+    for name in ("wall_J", "wall_J_per_K"):
+        schema.scratch("of_gas", name, modules)
 
 
 def gas_arrays(state: State) -> GasArrays:
     """Take the views on a built state, in which the sensors have declared theirs."""
-    own, sensed = state.view("gas"), state.view("sensed")
+    own, sensed, step = state.view("gas"), state.view("sensed"), state.view("of_gas")
     return GasArrays(
         own.mol, own.temperature_K, own.is_open, own.vented_mol, own.left_mol, own.air_mol,
         own.flows, own.flows_low, own.in_mol, own.in_J, own.sparks, own.wall_K,
         own.surge_Pa, sensed.module_pressure_Pa, sensed.module_gas_ppm,
-        own.lfl_percent, own.relieved, own.lit, state.view("of_gas").wall_J,
+        own.lfl_percent, own.relieved, own.lit, step.wall_J, own.condensed_mol, step.wall_J_per_K,
     )  # fmt: skip

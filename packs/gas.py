@@ -2,12 +2,12 @@
 
 One well-mixed ideal gas per module, with constant heat capacities (`cell_models.gases`). A step is
 a row of closed forms, each of which conserves moles and energy exactly and keeps both positive, so
-any step length is stable: take in, burn, lose heat to the walls, let out, let air in. What is fast
-against a step ends within it: fuel that has gathered burns at once, and pressure goes to where as
-much leaves as comes in.
+any step length is stable: take in, burn, lose heat to the walls, condense on them or evaporate
+(`packs.condensing`), let out, let air in. What is fast against a step ends within it: fuel that has
+gathered burns at once, and pressure goes to where as much leaves as comes in.
 
-Energy is ``U = T sum(n c_v)``, from 0 K; every flow is booked once, in the order of
-`packs.enclosure.FLOWS`.
+Energy is ``U = T sum(n c_v)``, from 0 K, and that of the film on the walls; every flow is booked
+once, in the order of `packs.enclosure.FLOWS`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from cell_models.gases import (
     CP,
     CV,
     FIRST_FUEL,
+    FIRST_SOLVENT,
     LFL,
     MOLAR_MASS,
     N_SPECIES,
@@ -38,6 +39,7 @@ from cell_models.vent import (
     outflow,
     sustained_pressure,
 )
+from packs.condensing import is_settled, onto_walls, out_of_gas
 
 O2, CO2, H2O = int(Species.O2), int(Species.CO2), int(Species.H2O)
 OK, BAD_INFLOW, NOT_FINITE = 0, 1, 2
@@ -57,10 +59,11 @@ AIR_CP = float(AIR @ CP)
 
 @kernel
 def fill_with_air(volume_m3, P, T, gas):
-    """Fill every module with dry air, at P [Pa] and T [K], walls alike."""
+    """Fill every module with dry air, at P [Pa] and T [K], walls alike, and held there."""
     for m in range(len(gas.in_J)):
         gas.mol[m] = AIR * held_moles(P, T, volume_m3)
         gas.temperature_K[m] = gas.wall_K[m] = T
+        gas.wall_J_per_K[m] = math.inf
         tell(m, volume_m3, gas)
         gas.surge_Pa[m] = gas.pressure_Pa[m]
 
@@ -201,6 +204,20 @@ def lose_to_walls(m, h, wall_W_per_K, gas):
 
 
 @kernel
+def condense(m, h, numbers, gas):
+    """Let solvents condense and evaporate, on the walls and out of the gas (`packs.condensing`)."""
+    for s in range(FIRST_SOLVENT, N_SPECIES):
+        if gas.mol[m, s] == 0.0 and gas.condensed_mol[m, s] == 0.0:
+            continue
+        n, C, _ = content(m, gas)
+        heat = onto_walls(m, s, h, n, C, numbers, gas)
+        _, C, _ = content(m, gas)
+        heat += out_of_gas(m, s, C, numbers, gas)
+        gas.wall_J[m] += heat
+        book(WALL, m, heat, gas)
+
+
+@kernel
 def balanced(begin_Pa, P, T, M, gamma, outside_Pa, opening_m2, kg, h):
     """Give the pressure after h seconds in which gas comes in evenly and leaves, [Pa].
 
@@ -312,7 +329,7 @@ def is_at_rest(m, numbers, gas):
     for s in range(N_SPECIES):
         if gas.in_mol[m, s] != 0.0:
             return False
-    return gas.pressure_Pa[m] <= numbers.relief_Pa
+    return gas.pressure_Pa[m] <= numbers.relief_Pa and is_settled(m, numbers, gas)
 
 
 @kernel
@@ -327,7 +344,8 @@ def gas_stage(h, numbers, outside_Pa, outside_K, gas):
     outside_Pa, outside_K : float
         Of the air around the housings.
     gas : GasArrays
-        Read: `in_mol`, `in_J`, `sparks`, cleared after; `wall_K`. Else written.
+        Read: `in_mol`, `in_J`, `sparks`, cleared after; `wall_K`, as of the beginning of the step.
+        Else written.
 
     Returns
     -------
@@ -346,6 +364,7 @@ def gas_stage(h, numbers, outside_Pa, outside_K, gas):
             start_Pa += burn(m, numbers.ignition_K, numbers.volume_m3, gathered, gas)
         gas.sparks[m] = 0
         lose_to_walls(m, h, numbers.wall_W_per_K, gas)
+        condense(m, h, numbers, gas)
         let_out(m, h, numbers, outside_Pa, start_Pa, gas)
         let_air_in(m, h, numbers, outside_Pa, outside_K, gas)
         tell(m, numbers.volume_m3, gas)

@@ -115,7 +115,8 @@ def open_gas(where, f, i):
     """Open numbers and arrays of the gas."""
     at, b, k = i[where.places_at :], where.numbers_at + N_VENT_NUMBERS, N_VENT
     numbers = GasNumbers(
-        f[b], f[b + 1], f[b + 2], f[b + 3] != 0.0, f[b + 4], f[b + 5] != 0.0, f[b + 6], f[b + 7]
+        f[b], f[b + 1], f[b + 2], f[b + 3] != 0.0, f[b + 4], f[b + 5] != 0.0, f[b + 6], f[b + 7],
+        f[b + 8],
     )  # fmt: skip
     s, n = N_SPECIES, len(GAS_FLOWS)
     return numbers, GasArrays(
@@ -123,7 +124,8 @@ def open_gas(where, f, i):
         table(f, at, k + 4, s), nth(f, at, k + 5), table(f, at, k + 6, n), table(f, at, k + 7, n),
         table(f, at, k + 8, s), nth(f, at, k + 9), nth(i, at, k + 10), nth(f, at, k + 11),
         nth(f, at, k + 12), nth(f, at, k + 13), nth(f, at, k + 14), nth(f, at, k + 15),
-        nth(i, at, k + 16), nth(i, at, k + 17), nth(f, at, k + 18),
+        nth(i, at, k + 16), nth(i, at, k + 17), nth(f, at, k + 18), table(f, at, k + 19, s),
+        nth(f, at, k + 20),
     )  # fmt: skip
 
 

@@ -42,9 +42,9 @@ class HeatLinks(NamedTuple):
 class HeatNodes(NamedTuple):
     """Numbers of each node, float64 (n_nodes,): cells by slot, plates by slot, housings, spare.
 
-    `house_K` and `house_J_per_K` (n_modules,), which grows with what falls on it, are part of the
-    state; `cool_K` and `grip_W_per_K` (n_group_slots,) are
-    the coolant that passes a plate and what it takes per kelvin; `lanes` (32,).
+    `house_K` and `house_J_per_K` (n_modules,), which changes with what lies on it, are part of the
+    state; `cool_K` and `grip_W_per_K` (n_group_slots,) are the coolant that passes a plate and what
+    it takes per kelvin; `lanes` (32,).
     """
 
     house_K: Floats

@@ -21,6 +21,7 @@ from cell_models.vent_params import VentParams
 from packs.absorption import LEAST_JET_W, throw_stage
 from packs.arrays import open_cells, open_site
 from packs.burning import AWAKE, NEWS, OF_HOUSING, VENTED
+from packs.condensing import film_J
 from packs.enclosure import FLOWS as GAS_FLOWS
 from packs.enclosure import gas_arrays, gas_numbers
 from packs.flows import CAUGHT, LATENT, SOLIDS, VENTED_HEAT, WALLS, add_to
@@ -98,17 +99,24 @@ def pay(cells, site, vents, e):
 
 @kernel
 def warm_walls(ambient_K, gas, e):
-    """Write what the gas finds as its walls: the housing, or air."""
+    """Write what the gas finds as its walls: the housing, or air, whose temperature is held."""
     housed = len(e.house_K) > 0
     for m in range(len(gas.wall_K)):
         gas.wall_K[m] = e.house_K[m] if housed else ambient_K
+        gas.wall_J_per_K[m] = e.house_J_per_K[m] if housed else math.inf
 
 
 @kernel
 def heat_housings(where, site, gas, e):
-    """Give housings what their gas has lost to them."""
+    """Give housings what their gas has lost to them, and the heat capacity of their film.
+
+    As in `drop_solids`: what the film has at the reference stays with the gas.
+    """
     for m in range(len(e.house_K)):
-        e.house_K[m] += gas.wall_J[m] / e.house_J_per_K[m]
+        C = gas.wall_J_per_K[m]
+        film = (C - e.house_J_per_K[m]) * (e.house_K[m] - where.reference_K)
+        e.house_K[m] += (gas.wall_J[m] - film) / C
+        e.house_J_per_K[m] = C
         add_to(site.total, site.low, WALLS, gas.wall_J[m])
 
 
@@ -196,11 +204,12 @@ def vent_stage(h, status, ambient_K, where, arena):
 
 @kernel
 def gas_sums(where, sums, arena):
-    """Write the energy of all gas, and its flows since the start in the order of `GAS_FLOWS`."""
-    _, gas = open_gas(where, arena.floats, arena.ints)
+    """Write the energy of all gas and film, and the flows since the start as in `GAS_FLOWS`."""
+    numbers, gas = open_gas(where, arena.floats, arena.ints)
     high = low = 0.0
     for m in range(len(gas.wall_K)):
         high, low = two_sum(high, low, stored_J(m, gas))
+        high, low = two_sum(high, low, film_J(m, numbers.reference_K, gas))
     sums[0] = high + low
     for k in range(len(sums) - 1):
         high = low = 0.0
@@ -249,7 +258,7 @@ class ModuleGas:
         if absorbed is not None:
             beside.first[:], beside.target[:] = absorbed.first, absorbed.target
             beside.share[:] = absorbed.share
-        cans, gas = vent_numbers(params), gas_numbers(module.enclosure)
+        cans, gas = vent_numbers(params), gas_numbers(module.enclosure, start_K)
         beside.numbers[:] = (*cans[:N_VENT_NUMBERS], *gas)
         beside.gas_soc[:], beside.gas_mol[:] = cans.soc, cans.gas_mol.ravel()
         own, heat = self.ejecta, state.view("thermal")

@@ -82,7 +82,7 @@ def take_stock(
     reaction_J : float
         In the reactants of all cells.
     gas_J : float
-        Of the gas in all modules, from 0 K.
+        Of the gas in all modules and of what has condensed of it, from 0 K.
     stock : float64 (5 or more,), written
     """
     high = low = 0.0

@@ -172,6 +172,10 @@ def _gas(engine: Engine, cell: Any) -> list[RecordedChannel]:
         ),
         _channel("truth/module_vented_mol", gas.vented_mol, "species", "mol", "vented by cells"),
         _channel("truth/module_left_mol", gas.left_mol, "species", "mol", "let out of the module"),
+        _channel(
+            "truth/module_condensed_mol", gas.condensed_mol, "species", "mol",
+            "solvent that lies condensed on the walls now",
+        ),
     ]  # fmt: skip
 
 

@@ -7,7 +7,8 @@ Six balances, each from stored terms computed from *states* and from flows summe
     pcs       DC side = AC side + loss
     thermal   what temperatures gained = heat in - coolant - air - what left erupting and open cells
     reaction  what reactants lost = heat of reactions
-    gas       what the gas of modules gained = ejecta + vented + air + burnt - walls - outflow; and
+    gas       what the gas of modules gained, with the film that condenses of it = ejecta + vented
+              + air + burnt - walls - outflow; and
               ejected + vented = caught by cells + latent heat + fallen solids + ejecta in the gas
 
 Charge is held between the cells' states and the network's currents, group by group. `residual_J`

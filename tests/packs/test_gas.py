@@ -11,6 +11,7 @@ import pytest
 
 from cell_models.gases import AIR, ATOMS, BURN_J, CP, CV, FIRST_FUEL, MOLAR_MASS, T0_K, R, Species
 from cell_models.runaway_params import load_runaway_params
+from packs.condensing import film_J
 from packs.enclosure import FLOWS, EnclosureSpec, declare_gas, gas_arrays, gas_numbers
 from packs.gas import (
     BAD_INFLOW,
@@ -49,7 +50,9 @@ class Box:
         self.before_mol = self.gas.mol.copy()
 
     def energy_J(self) -> float:
-        return sum(stored_J(m, self.gas) for m in range(len(self.gas.in_J)))
+        """Return that of the gas, and of what has condensed of it on the walls."""
+        modules = range(len(self.gas.in_J))
+        return sum(stored_J(m, self.gas) + film_J(m, T0_K, self.gas) for m in modules)
 
     def step(self, h: float, heat_J: float = 0.0, sparks: bool = False, **moles: float) -> int:
         for name, amount in moles.items():
@@ -67,7 +70,8 @@ class Box:
     def atoms_missing(self) -> float:
         """Return the largest miss of C, H, O, N, over what there is."""
         g = self.gas
-        has = g.mol + g.left_mol - g.vented_mol - np.outer(g.air_mol, AIR) - self.before_mol
+        has = g.mol + g.condensed_mol + g.left_mol - g.vented_mol
+        has -= np.outer(g.air_mol, AIR) + self.before_mol
         scale = (self.gas.mol + self.gas.left_mol).sum(axis=0) @ ATOMS
         return float(np.abs(has.sum(axis=0) @ ATOMS).max() / scale.max())
 

@@ -131,6 +131,10 @@ def test_the_channels_of_gas_agree_with_each_other(burning: Path) -> None:
         assert vented.shape[1] == left.shape[1] == N_SPECIES
         assert (np.diff(vented, axis=0) >= -1e-6).all()
         assert vented[-1, Species.H2] > 0.0 and vented[-1, Species.O2] == 0.0
+        film = run.channel("truth/module_condensed_mol")
+        assert (
+            film.max() > 0.0 and (film <= vented + 1e-6).all() and not film[:, : Species.DMC].any()
+        )
         pressure = run.channel("truth/module_pressure_Pa")[:, 0]
         surge_Pa = run.channel("truth/module_surge_Pa")[-1, 0]
         assert 101_000.0 < pressure.min()
@@ -167,6 +171,22 @@ def test_gas_that_does_not_burn_leaves_more_fuel(burning: Path) -> None:
     assert gas.view.lfl_percent[0] > 100.0  # above its lower flammability limit
     assert (gas.view.flows[:, 3] == 0.0).all()
     assert of_flames < 0.999 * gas.view.left_mol.reshape(-1, N_SPECIES)[0, Species.H2]
+
+
+def test_solvent_condenses_on_a_housing_and_every_mole_and_joule_of_it_is_kept() -> None:
+    """From 5 degC on: heat counts from there, and what gas brings from 25 degC."""
+    engine = build(scenario(BOX, "cell.initial_temperature=5 degC", "environment.ambient=5 degC"))
+    gas, solvent, most = engine.plant.runaway.gas.view, Species.DMC, 0.0
+    while engine.tick < 330_000:
+        engine.step()
+        most = max(most, gas.condensed_mol[0, solvent])
+    assert most > 0.02  # of 0.047 mol in a cell
+    kept = gas.mol + gas.condensed_mol + gas.left_mol - gas.vented_mol
+    assert abs(kept[0, solvent]) < 1e-12 * gas.vented_mol[0, solvent]
+    engine.ledger.close()
+    book = engine.ledger.as_dict()
+    assert book["residual"] < 1e-12
+    assert book["walls_J"] == pytest.approx(book["gas_wall_J"] + book["solids_J"], rel=1e-12)
 
 
 def test_the_compiled_way_is_the_stages(burning: Path) -> None:
