@@ -8,13 +8,16 @@ what is missing is None, and the sentences say so.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
+from twin.pages.wording import clock
 from twin.runfiles.results import Run, open_run
 from twin.whatif.cells import front_of, injected, lost_of, margin_of, outcomes, seed_of
+from twin.whatif.doubts import doubts_of
 from twin.whatif.flags import flags_of, limits_of, warned_of
 from twin.whatif.gas import gas_of, peaks_of
-from twin.whatif.heat import arrival_of, feeds_of, split_of
+from twin.whatif.heat import arrival_of, failed_of, feeds_of, split_of
 from twin.whatif.source import PHASE, Source
 from twin.whatif.tree import Answer, Front, Lost, Warned, WhatIf
 from twin.whatif.words import NO_ROWS, NOT_RECORDED, answer_of
@@ -75,10 +78,11 @@ def _read(source: Source) -> WhatIf:
         said = NO_ROWS if PHASE in run.channels and not run.rows else NOT_RECORDED
         return WhatIf(
             **about, has_runaway=False, did_spread=False, cells=(), seed=None, arrival=None,
-            answer=Answer(spread=said, far="", after_alarm="", why=""),
+            answer=Answer(spread=said, caveat="", far="", after_alarm="", why=""),
             front=Front(speed_m_per_s=None, r2=None, n_cells=0, reason="no reacting cells"),
             lost=Lost(n_cells=0, ran_away=0, followed=0, spent=0, opened=0),
-            peaks=peaks_of(source), heat=None, body_share=None, feeds=(), margin=None, flags=(),
+            peaks=peaks_of(source), heat=None, failed_heat=None, body_share=None, feeds=(),
+            margin=None, margin_is_within_assumptions=False, doubts=(), flags=(),
             warned=Warned(flag_s=None, code="", before_first_s=None, before_second_s=None),
             gas=gas_of(source), limits=(), notes=(),
         )  # fmt: skip
@@ -92,18 +96,23 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
     margin = margin_of(source, cells)
     flags, missing = flags_of(source, faults)
     warned, arrival = warned_of(flags, cells), arrival_of(source, cells, seed, margin)
-    feeds = feeds_of(source, cells)
+    feeds, doubts = feeds_of(source, cells), doubts_of(source, seed, margin, arrival)
+    peaks = peaks_of(source)
     reactions = source.reactions
-    notes = [missing] if missing else []
+    answer = answer_of(cells, seed, front, lost, margin, warned, arrival, feeds, faults, doubts)
     if source.run.ended != "done":
-        notes.append(f"the run ended early ({source.run.ended}): more might have followed")
+        early = f"The run ended early, at {clock(about['end_s'])} ({source.run.ended})"
+        answer = replace(answer, spread=f"{answer.spread} {early}: more might have followed.")
+    notes = [missing] if missing else []
     if source.separator_K is None:
         notes.append("the collapse of separators is not known from this file: no margin is given")
     return WhatIf(
         **about, has_runaway=True, did_spread=lost.followed > 0, cells=cells, seed=seed,
-        answer=answer_of(cells, seed, front, lost, margin, warned, arrival, feeds, faults),
-        front=front, lost=lost, peaks=peaks_of(source), heat=split_of(source), arrival=arrival,
+        answer=answer,
+        front=front, lost=lost, peaks=peaks, heat=split_of(source), arrival=arrival,
+        failed_heat=failed_of(source, cells), doubts=doubts,
+        margin_is_within_assumptions=bool(doubts),
         body_share=None if reactions is None else reactions.body_share,
-        limits=limits_of(source), feeds=feeds, margin=margin, flags=flags, warned=warned,
+        limits=limits_of(source, peaks), feeds=feeds, margin=margin, flags=flags, warned=warned,
         gas=gas_of(source), notes=tuple(notes),
     )  # fmt: skip

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.twin.runaway_file import HOT_K, MELTS, PEAK_K, write_run
+from tests.twin.runaway_file import HOT_K, MELTS, PEAK_K, SCENARIO, write_run
 from tests.twin.test_report import Page
 from twin.pages.futures import write_futures
-from twin.pages.outcome_rows import feed_of, outcome_rows
+from twin.pages.outcome_rows import feed_of, kilojoules, outcome_rows
 from twin.pages.report import write_report
 from twin.pages.runaway_figures import heat_figure
+from twin.pages.tables import volts
 from twin.results import what_if
 from twin.runfiles.layout import NotARun
 from twin.whatif.tree import Arrival
@@ -179,9 +180,68 @@ def test_the_body_share_is_explained_where_the_heat_is_split(
     found = what_if(made["gas"])
     assert found.body_share == 0.28
     said = dict(outcome_rows(found))["body share"]
-    assert said.startswith("28 % of all heat of a cell that erupts, of reactions and its charge")
+    assert said.startswith("28 % of its own heat, of reactions and its charge, a cell keeps that")
     page, _ = checked(write_report(made["gas"], tmp_path / "body.html"))
-    assert f"both bars have the same length. Body share: {said}." in page.text
+    assert said in page.text
+    assert "kept of their own heat cannot be read from it" in page.text
+
+
+def test_heat_of_the_whole_run_and_of_failed_cells_are_told_apart(made: dict[str, Path]) -> None:
+    rows = dict(outcome_rows(what_if(made["gas"])))
+    assert rows["heat, whole run, all cells"] == (
+        "180 kJ: 100 kJ by reactions, 20 kJ in shorts inside cells, 50 kJ by other currents in "
+        "cells and wires, 10 kJ by heaters"
+    )
+    assert rows["heat that left cells"] == (
+        "110 kJ with matter and gas; 4.8 kJ was caught by other cells"
+    )
+    said = rows["heat of cells that ran away"]
+    assert "in 3 cells from the collapse of the separator on: 120 kJ by reactions" in said
+    assert "84 kJ (" in said and "%) ejected; from recorded rows" in said
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ("", "off, gas leaves unburnt (module.enclosure.combustion is not set)"),
+        (
+            ", combustion: {ignition_temperature: 600 degC}",
+            "on, gas burns above 600 °C or at glowing ejecta, limited by the oxygen in the module",
+        ),
+    ],
+)
+def test_the_page_says_whether_gas_burns(box: str, words: str, tmp_path: Path) -> None:
+    relief = "{kind: valve, pressure: 1.2 bar, area: 500 mm^2, discharge: 0.7}"
+    inside = f"{{free_volume: 2 L, wall_conductance: 1 W/K, relief: {relief}{box}}}"
+    text = f"{SCENARIO}module:\n  enclosure: {inside}\n"
+    made = write_run(tmp_path / "run.h5", gas=True, scenario=text)
+    assert dict(outcome_rows(what_if(made)))["combustion"] == words
+    page, _ = checked(write_report(made, tmp_path / "gas.html"))
+    assert f"Combustion: {words}." in page.text
+
+
+def test_a_close_call_is_told_on_every_page(
+    made: dict[str, Path], tmp_path: Path, twin: Callable[..., Any]
+) -> None:
+    page, _ = checked(write_report(made["held"], tmp_path / "close.html"))
+    assert "That is not sure: the margin of 13.1 K is within what is assumed" in page.text
+    page, _ = checked(write_futures([made["held"], made["none"]], tmp_path / "two.html"))
+    assert "a close call" in page.text and "How sure?" in page.text
+    assert "how sure" in twin("results", str(made["held"])).stdout
+    found = json.loads(twin("results", str(made["held"]), "--json").stdout)
+    assert found["margin_is_within_assumptions"] is True
+    assert found["doubts"][0]["key"] == "cell.runaway.separator_temperature"
+    assert "twin study barrier" in found["answer"]["caveat"]
+
+
+def test_a_voltage_near_zero_has_no_sign() -> None:
+    assert volts(-1e-5) == "0.000 V"
+    assert volts(-0.5) == "-0.500 V"
+
+
+def test_energies_are_told_in_the_unit_that_fits() -> None:
+    told = [kilojoules(J) for J in (82.6, 999.9, 1.2345e4, -2.5e6)]
+    assert told == ["82.6 J", "1 kJ", "12.3 kJ", "\u22122.5 MJ"]
 
 
 def test_a_pack_that_has_cooled_is_where_heat_came_from(made: dict[str, Path]) -> None:

@@ -52,6 +52,7 @@ def test_as_built_one_cell_is_lost_and_the_page_says_why_no_other(futures) -> No
     assert built.margin is not None and 2.0 < built.margin.margin_K < 30.0
     assert built.answer.spread.startswith("It did not spread")
     assert "ejecta" in built.answer.why
+    assert built.margin_is_within_assumptions and "not sure" in built.answer.caveat
 
 
 def test_without_coolant_it_spreads_and_with_a_sheet_it_does_not(futures) -> None:
@@ -60,6 +61,7 @@ def test_without_coolant_it_spreads_and_with_a_sheet_it_does_not(futures) -> Non
     assert lost.front is not None and lost.front.speed_m_per_s > 0.0
     assert sheet.lost.ran_away == 1
     assert sheet.margin is not None and sheet.margin.margin_K > 30.0
+    assert not sheet.margin_is_within_assumptions and not lost.margin_is_within_assumptions
 
 
 def test_every_future_knows_the_alarm_and_closes_its_books(futures) -> None:

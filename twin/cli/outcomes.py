@@ -34,12 +34,18 @@ def results(
     if as_json:
         say_json(found.as_dict())
         return
-    answers = (found.answer.spread, found.answer.far, found.answer.after_alarm, found.answer.why)
+    said = found.answer
     if not found.has_runaway:
-        say(answers[0])
+        say(said.spread)
         return
-    asked = ("did it spread", "how far", "after the first alarm", "why")
-    rows = [(q, a) for q, a in zip(asked, answers, strict=True) if a]
+    answers = (
+        ("did it spread", said.spread),
+        ("how sure", said.caveat),
+        ("how far", said.far),
+        ("after the first alarm", said.after_alarm),
+        ("why", said.why),
+    )
+    rows = [(question, text) for question, text in answers if text]
     stdout().print(facts([*rows, *_figures(found)], title=found.file))
     _show_order(found)
     _show_flags(found)

@@ -45,6 +45,7 @@ KEYS_SHOWN = 8
 Tell = Callable[[WhatIf], str]
 ANSWERS: tuple[tuple[str, Tell], ...] = (
     ("Did it spread?", lambda f: f.answer.spread),
+    ("How sure?", rows_.sureness),
     ("How far?", lambda f: f.answer.far),
     ("How long after the first alarm?", lambda f: f.answer.after_alarm),
     ("Why?", lambda f: f.answer.why),
@@ -134,7 +135,9 @@ def _story(futures: Sequence[Future]) -> str:
             said.append(f"{name} records no reacting cells.")
             continue
         first = "" if found.seed is None else f", the first at {clock(found.seed.first_s)}"
-        said.append(f"{name}: {found.lost.ran_away} of {found.lost.n_cells} cells ran away{first}.")
+        close = ", a close call" if found.margin_is_within_assumptions else ""
+        lost = f"{found.lost.ran_away} of {found.lost.n_cells} cells"
+        said.append(f"{name}: {lost} ran away{first}{close}.")
     return " ".join(said)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from twin.pages.wording import celsius, clock, energy, scientific, span
+from twin.pages.wording import CELSIUS_K, celsius, clock, energy, scientific, span
 from twin.runfiles.layout import counted
 from twin.whatif.tree import Feed, Peak, WhatIf
 from twin.whatif.words import paths_of
 
 UNKNOWN = "\u2013"
-LEAST_PART = 0.002
+LEAST_PART = 0.01
 """Of the heat that arrived, what is too little to be named."""
 
 
@@ -73,9 +73,25 @@ def margin(found: WhatIf) -> str:
     if seen is None:
         return "no cell survived" if found.lost.ran_away == found.lost.n_cells else ""
     rising = ", still warming at the end" if seen.is_rising else ""
+    rising += "; within what is assumed" if found.margin_is_within_assumptions else ""
     return (
         f"{seen.margin_K:.1f} K below {celsius(seen.limit_K)} (separators collapse): {seen.name} "
         f"at {celsius(seen.peak_K)}, {clock(seen.peak_s)}{rising}"
+    )
+
+
+def sureness(found: WhatIf) -> str:
+    """Return whether what is assumed may turn the outcome; empty where that is not known."""
+    seen, arrival = found.margin, found.arrival
+    if found.answer.caveat:
+        return found.answer.caveat
+    if seen is None:
+        return "No cell is left." if found.lost.ran_away == found.lost.n_cells else ""
+    if arrival is None or not arrival.is_survivor or seen.margin_K <= 0.0:
+        return ""
+    return (
+        f"The margin of {seen.margin_K:.1f} K is wider than another separator, more ejecta caught "
+        "or another body share would move it, each alone and in proportion."
     )
 
 
@@ -98,26 +114,53 @@ def feed_of(seen: Feed) -> str:
 
 
 def kilojoules(joule: float) -> str:
-    """Return an energy as ``12.3 kJ`` or ``1.23 MJ``, with a true minus sign."""
+    """Return an energy as ``83 J``, ``12.3 kJ`` or ``1.23 MJ``, with a true minus sign."""
     size = abs(joule)
-    text = f"{joule / 1e6:.3g} MJ" if size >= 0.9995e6 else f"{joule / 1e3:.3g} kJ"
-    return text.replace("-", "\u2212")
+    for unit, name in ((1e6, "MJ"), (1e3, "kJ")):
+        if size >= 0.9995 * unit:
+            return f"{joule / unit:.3g} {name}".replace("-", "\u2212")
+    return f"{joule:.3g} J".replace("-", "\u2212")
 
 
 def released(found: WhatIf) -> str:
-    """Return the heat split."""
+    """Return what made heat in the whole run."""
     heat = found.heat
     if heat is None:
         return ""
     said = (
-        f"{kilojoules(heat.reaction_J + heat.current_J)} released: {kilojoules(heat.body_J)} "
-        f"stayed in cells, {kilojoules(heat.ejected_J + heat.vented_J)} left with matter and gas"
+        f"{kilojoules(heat.came_J)}: {kilojoules(heat.reaction_J)} by reactions, "
+        f"{kilojoules(heat.short_J)} in shorts inside cells, "
+        f"{kilojoules(heat.current_J - heat.short_J)} by other currents in cells and wires"
     )
-    if heat.caught_J is not None:
-        said += f", of which {kilojoules(heat.caught_J)} was caught by other cells"
+    return said + (f", {kilojoules(heat.heater_J)} by heaters" if heat.heater_J > 0.0 else "")
+
+
+def left(found: WhatIf) -> str:
+    """Return what left cells with matter and gas in the whole run, and what came back."""
+    heat = found.heat
+    if heat is None or heat.ejected_J + heat.vented_J <= 0.0:
+        return ""
+    back = []
+    if heat.caught_J is not None and heat.caught_J > 0.0:
+        back.append(f"{kilojoules(heat.caught_J)} was caught by other cells")
     if heat.walls_J > 0.0:
-        said += f" and {kilojoules(heat.walls_J)} came back to housings"
-    return f"{said}; shorts inside cells made {kilojoules(heat.short_J)} of it"
+        back.append(f"{kilojoules(heat.walls_J)} came back to housings")
+    said = f"{kilojoules(heat.ejected_J + heat.vented_J)} with matter and gas"
+    return said + (f"; {' and '.join(back)}" if back else "")
+
+
+def failed(found: WhatIf) -> str:
+    """Return what the cells that ran away released and ejected."""
+    heat = found.failed_heat
+    if heat is None or heat.released_J <= 0.0:
+        return ""
+    share = heat.ejected_J / heat.released_J
+    return (
+        f"{kilojoules(heat.released_J)} in {counted(heat.n_cells, 'cell')} from the collapse of "
+        f"the separator on: {kilojoules(heat.reaction_J)} by reactions, "
+        f"{kilojoules(heat.current_J)} by currents and shorts in them; "
+        f"{kilojoules(heat.ejected_J)} ({100.0 * share:.0f} %) ejected; from recorded rows"
+    )
 
 
 def body(found: WhatIf) -> str:
@@ -125,10 +168,10 @@ def body(found: WhatIf) -> str:
     if found.body_share is None or found.heat is None:
         return ""
     return (
-        f"{100.0 * found.body_share:.3g} % of all heat of a cell that erupts, of reactions and its "
-        "charge, is in its body in the end; gas and solids that it ejects carry the rest away as "
-        "it is released. Set by cell.runaway.body_share: measured full cylindrical cells keep 28 % "
-        "(median; 8 to 48 %, Battery Failure Databank)"
+        f"{100.0 * found.body_share:.3g} % of its own heat, of reactions and its charge, a cell "
+        "keeps that runs away (cell.runaway.body_share); ejecta carry off the rest, and what the "
+        "body held before goes with them. Full cylindrical cells kept 28 % (median; 8 to 48 %, "
+        "Battery Failure Databank)"
     )
 
 
@@ -157,10 +200,10 @@ def pressure(found: WhatIf) -> str:
     within, ends = found.peaks.surge, found.peaks.pressure
     if within is None or ends is None:
         return _peak(lambda _: within or ends, _pascal)(found)
+    bound = "" if found.gas is None or not found.gas.burns else ", an upper bound where gas burns"
     return (
-        f"{_pascal(within.value)} by {clock(within.time_s)}, {within.where}: the highest within "
-        "any step, an upper bound where gathered gas burns; recorded rows, each the end of a step, "
-        f"show up to {_pascal(ends.value)} at {clock(ends.time_s)}, {ends.where}"
+        f"{_pascal(within.value)} at {clock(within.time_s)}, {within.where} (within a step{bound}; "
+        f"at the ends of steps up to {_pascal(ends.value)})"
     )
 
 
@@ -173,6 +216,20 @@ def gas(found: WhatIf) -> str:
     parts = ", ".join(f"{name} {litres:.3g}" for name, litres in order[:4] if litres > 0.0)
     total = f"{sum(seen.vented_L):,.4g} L at 25 \u00b0C and 1 atm"
     return total + (f" ({parts})" if parts else "")
+
+
+def combustion(found: WhatIf) -> str:
+    """Return whether vented gas may burn, and what it gave; empty where the file does not say."""
+    seen = found.gas
+    if seen is None or seen.burns is None:
+        return ""
+    if not seen.burns or seen.ignition_K is None:
+        return "off, gas leaves unburnt (module.enclosure.combustion is not set)"
+    gave = "" if seen.burnt_J is None else f"; it gave {kilojoules(seen.burnt_J)}"
+    return (
+        f"on, gas burns above {seen.ignition_K - CELSIUS_K:.4g} \u00b0C or at glowing ejecta, "
+        f"limited by the oxygen in the module{gave}"
+    )
 
 
 def relief(found: WhatIf) -> str:
@@ -210,12 +267,15 @@ ROWS: tuple[tuple[str, Callable[[WhatIf], str]], ...] = (
     ("closest survivor", margin),
     ("fed by cells in parallel", feed),
     ("what warmed the next", warmed),
-    ("heat", released),
+    ("heat, whole run, all cells", released),
+    ("heat that left cells", left),
+    ("heat of cells that ran away", failed),
     ("body share", body),
     ("hottest cell", _peak(lambda f: f.peaks.cell, celsius)),
     ("hottest housing", _peak(lambda f: f.peaks.housing, celsius)),
     ("hottest gas", _peak(lambda f: f.peaks.gas, celsius)),
     ("gas vented", gas),
+    ("combustion", combustion),
     ("highest pressure", pressure),
     ("first relief", relief),
     (

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from twin.pages.facts import Facts
-from twin.pages.outcome_rows import body, outcome_rows
+from twin.pages.outcome_rows import combustion, outcome_rows
 from twin.pages.runaway_figures import feed_figure, feed_window, gas_figure, heat_figure
 from twin.pages.runaway_map import order_map
 from twin.pages.scrubber import Future, scrubber
@@ -48,10 +48,12 @@ def runaway_section(facts: Facts, place: Place) -> str:
 
 
 def answer(found: WhatIf) -> str:
-    """Return the answers as one paragraph of HTML."""
+    """Return the answers as a paragraph of HTML; what makes them unsure stands before it."""
     said = found.answer
-    rest = " ".join(escape(text) for text in (said.far, said.after_alarm, said.why) if text)
-    return f"<p><strong>{escape(said.spread)}</strong> {rest}</p>"
+    far = said.far if found.did_spread else ""
+    rest = " ".join(escape(text) for text in (far, said.after_alarm, said.why) if text)
+    caveat = f'<p class="caveat">{escape(said.caveat)}</p>' if said.caveat else ""
+    return f"<p><strong>{escape(said.spread)}</strong></p>{caveat}<p>{rest}</p>"
 
 
 def numbers(found: WhatIf) -> str:
@@ -113,17 +115,22 @@ def _feed(facts: Facts, found: WhatIf, place: Place) -> str:
 
 
 def _gas(facts: Facts, found: WhatIf, place: Place) -> str:
+    burns = combustion(found)
+    caption = "All modules share the time axis. Dashed: the lower flammability limit, if reached."
+    if burns:
+        caption += f" Combustion: {escape(burns)}."
     figure = place(
         lambda width: gas_figure(facts, found, width), "rg", "Gas, pressure and flammability",
-        "All modules share the time axis. Dashed: the lower flammability limit, if reached.",
+        caption,
     )  # fmt: skip
     return f"<h3>Gas</h3>{figure}" if figure else ""
 
 
 def _heat(found: WhatIf, place: Place) -> str:
-    caption = "The whole run, from its energy ledger; both bars have the same length."
-    if found.body_share is not None:
-        caption += f" Body share: {escape(body(found))}."
+    caption = (
+        "The whole run and all cells, from the energy ledger; both bars have the same length. What "
+        "the cells that ran away kept of their own heat cannot be read from it: see the table."
+    )
     figure = place(lambda width: heat_figure(found.heat, width), "rh", "Heat split", caption)
     return f"<h3>Heat</h3>{figure}" if figure else ""
 

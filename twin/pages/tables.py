@@ -74,11 +74,16 @@ def _cell_cards(facts: Facts) -> list[tuple[str, str, str]]:
         found = facts.numbers.get(key)
         if found:
             value = found["value"]
-            text = celsius(value) if found["unit"] == "K" else f"{value:.3f} V"
+            text = celsius(value) if found["unit"] == "K" else volts(value)
             note = f"{escape(str(found['where']))}, at {clock(found['time_s'])}"
             note += f" {BEYOND}" if found.get("beyond_tables") else ""
             cards.append((name, text, note))
     return cards
+
+
+def volts(value: float) -> str:
+    """Return a voltage as ``3.612 V``; what is too little for that as zero, without a sign."""
+    return f"{round(value, 3) + 0.0:.3f} V"
 
 
 def _estimate_cards(facts: Facts) -> list[tuple[str, str, str]]:

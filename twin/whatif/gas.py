@@ -31,12 +31,17 @@ def gas_of(source: Source) -> Gas | None:
     left = np.zeros(len(numbers))
     if source.has(LEFT):
         left = _by_species(source.run.channel(LEFT, source.run.rows - 1), which, numbers)[-1]
+    box = None if source.module is None else source.module.enclosure
+    combustion = None if box is None else box.combustion
     return Gas(
         species=tuple(_name(int(k)) for k in numbers),
         vented_L=tuple(float(v) for v in litres[-1]),
         left_L=tuple(float(v) for v in left),
         time_s=source.time_s[rows],
         litres=litres,
+        burns=None if box is None else combustion is not None,
+        ignition_K=None if combustion is None else combustion.ignition_temperature,
+        burnt_J=source.run.ledger.get("gas_burnt_J"),
     )
 
 

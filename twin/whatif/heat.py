@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.whatif.source import COLLAPSED, HEAT, Source
-from twin.whatif.tree import Arrival, CellOutcome, Feed, HeatSplit, Margin, Seed
+from twin.whatif.heat_tree import Arrival, FailedHeat, Feed, HeatSplit
+from twin.whatif.source import COLLAPSED, HEAT, RAN, Source
+from twin.whatif.tree import CellOutcome, Margin, Seed
 
 CURRENT, VOLTAGE = "truth/cell_current_A", "truth/cell_voltage_V"
-SHORT = "truth/cell_short_S"
+SHORT, WATTS = "truth/cell_short_S", "truth/cell_heat_W"
+REACTED, EJECTED = "truth/cell_reaction_J", "truth/cell_ejected_J"
 ROUNDING = 1e-5
 """Of single precision, in which currents and voltages are recorded."""
 NEEDED = ("heat_J", "reaction_J", "ejected_J", "stored_thermal_J", "coolant_J", "air_J")
@@ -38,8 +40,28 @@ def split_of(source: Source) -> HeatSplit | None:
         stored_J=ledger["stored_thermal_J"],
         coolant_J=ledger["coolant_J"],
         air_J=ledger["air_J"],
-        body_J=reaction_J + current_J - ejected_J - vented_J,
         gas_terms_J={k: v for k, v in ledger.items() if k.startswith("gas_") and k.endswith("_J")},
+    )
+
+
+def failed_of(source: Source, cells: tuple[CellOutcome, ...]) -> FailedHeat | None:
+    """Return the heat of the cells that ran away, from the collapse of their separators on.
+
+    None if no cell ran away, or the file lacks what is needed.
+    """
+    ran = np.array([cell.cell for cell in cells if cell.order is not None], dtype=np.int64)
+    if not ran.size or not source.has(WATTS, VOLTAGE, SHORT, REACTED, EJECTED):
+        return None
+    watts = _columns(source, WATTS, ran)
+    watts += _columns(source, VOLTAGE, ran) ** 2 * _columns(source, SHORT, ran)
+    watts *= np.diff(source.time_s, prepend=source.time_s[0])[:, None]
+    since = source.phase[:, ran] & (COLLAPSED | RAN) > 0
+    reacted, ejected = _columns(source, REACTED, ran), _columns(source, EJECTED, ran)
+    return FailedHeat(
+        n_cells=len(ran),
+        reaction_J=float((reacted[-1] - reacted[0]).sum()),
+        current_J=float(watts[since].sum()),
+        ejected_J=float((ejected[-1] - ejected[0]).sum()),
     )
 
 
@@ -51,12 +73,7 @@ def arrival_of(
     None if no cell ran away, the file lacks what is needed, or nothing of it is in the file.
     """
     circuit, limit_K = source.circuit, source.separator_K
-    if (
-        seed is None
-        or circuit is None
-        or limit_K is None
-        or not source.has("truth/cell_reaction_J")
-    ):
+    if seed is None or circuit is None or limit_K is None or not source.has(REACTED):
         return None
     after = [c for c in cells if c.order is not None and c.cell not in seed.cells]
     if not after and margin is None:
@@ -75,10 +92,10 @@ def arrival_of(
         return None
     rows = slice(first, last + 1)
     current_J = reaction_J = 0.0
-    if source.has("truth/cell_heat_W"):
-        heat_W = source.cell("truth/cell_heat_W", cell)[rows]
+    if source.has(WATTS):
+        heat_W = source.cell(WATTS, cell)[rows]
         current_J = float(np.trapezoid(heat_W, time_s[rows]))
-    released = source.cell("truth/cell_reaction_J", cell)
+    released = source.cell(REACTED, cell)
     reaction_J = float(released[last] - released[first])
     caught_J = None
     if source.has("truth/cell_caught_J"):

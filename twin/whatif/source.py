@@ -18,6 +18,7 @@ from twin.pages.verdicts import groups_of_cells
 from twin.runaway_fit import runaway_spec
 from twin.runfiles.layout import Event, NotARun
 from twin.runfiles.results import Run, open_run
+from twin.scenarios.enclosure_sections import Module
 from twin.scenarios.runaway_section import Runaway
 
 Floats = NDArray[np.float64]
@@ -145,8 +146,8 @@ class Source:
         return events, ""
 
     @cached_property
-    def _section(self) -> dict[str, Any]:
-        """The section ``cell`` of the scenario, empty if it cannot be read."""
+    def _scenario(self) -> dict[str, Any]:
+        """The scenario, empty if it cannot be read."""
         from ruamel.yaml import YAML
         from ruamel.yaml.error import YAMLError
 
@@ -154,15 +155,34 @@ class Source:
             found = YAML(typ="safe", pure=True).load(self.run.scenario_text)
         except YAMLError:
             return {}
-        section = found.get("cell") if isinstance(found, dict) else None
+        return found if isinstance(found, dict) else {}
+
+    @cached_property
+    def cell_section(self) -> dict[str, Any]:
+        """The section ``cell`` of the scenario as it is written, empty if there is none."""
+        section = self._scenario.get("cell")
         return section if isinstance(section, dict) else {}
+
+    @property
+    def runaway_section(self) -> dict[str, Any]:
+        """The section ``cell.runaway`` as it is written, empty if there is none."""
+        section = self.cell_section.get("runaway")
+        return section if isinstance(section, dict) else {}
+
+    @cached_property
+    def module(self) -> Module | None:
+        """What the scenario says of a module's inside; None where it says nothing."""
+        try:
+            return Module.model_validate(self._scenario.get("module"))
+        except ValueError:
+            return None
 
     @cached_property
     def circuit(self) -> EcmParams | None:
         """Parameters of one cell; None where cells are lumped, or the set is not here."""
         if self.run.lumping:
             return None
-        name = str(self._section.get("parameters", ""))
+        name = str(self.cell_section.get("parameters", ""))
         try:
             return load_ecm_params(self._home / name if name.endswith(".json") else name)
         except (ValueError, OSError):
@@ -183,7 +203,7 @@ class Source:
         if self.circuit is None:
             return None
         try:
-            section = Runaway.model_validate(self._section.get("runaway"))
+            section = Runaway.model_validate(self.cell_section.get("runaway"))
             return runaway_spec(section, self.circuit, self._home)
         except (ValueError, OSError):
             return None

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from twin.whatif.heat_tree import Arrival, FailedHeat, Feed, HeatSplit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellOutcome:
@@ -137,126 +139,6 @@ class Peaks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeatSplit:
-    """Heat of the whole run, from the ledger [J].
-
-    Sources and sinks add up to the same, unless something that left comes back: caught ejecta, or
-    heat of gas through walls.
-
-    Attributes
-    ----------
-    reaction_J, current_J, heater_J : float
-        Sources: reactions; currents in cells, joints, busbars, rails and shorts; heaters.
-    short_J : float
-        Of `current_J`, in shorts inside cells: fed by the cell itself and by its neighbours.
-    ejected_J : float
-        That left cells with matter.
-    vented_J : float
-        That gas and vapour took from cells besides.
-    caught_J : float or None
-        Of `ejected_J`, by other cells; None where the file does not follow ejecta.
-    walls_J : float
-        That came back to housings, from the gas and from solids on their walls.
-    stored_J, coolant_J, air_J : float
-        That is in cells, plates and housings at the end; to the coolant; to the air.
-    body_J : float
-        Of reactions and currents, what neither matter nor gas took away.
-    gas_terms_J : dict of str to float
-        Terms of the ledger that concern gas, by name.
-    """
-
-    reaction_J: float
-    current_J: float
-    heater_J: float
-    short_J: float
-    ejected_J: float
-    vented_J: float
-    caught_J: float | None
-    walls_J: float
-    stored_J: float
-    coolant_J: float
-    air_J: float
-    body_J: float
-    gas_terms_J: dict[str, float]
-
-    @property
-    def came_J(self) -> float:
-        """All sources."""
-        return self.reaction_J + self.current_J + self.heater_J
-
-    @property
-    def gone_J(self) -> float:
-        """What left with matter and did not come back: what other sinks leave over."""
-        return self.came_J - self.stored_J - self.coolant_J - self.air_J
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """What warmed one cell up to the collapse of its separator; of a survivor, up to its peak [J].
-
-    From recorded rows and the cell's heat capacity. ``neighbours_J`` is what the others leave over:
-    contact, plate and radiation, less what cooling took.
-
-    Attributes
-    ----------
-    cell : int
-    name : str
-    is_survivor : bool
-    from_s, until_s : float
-        From the runaway of the first cell, or the first row after it.
-    from_K : float
-    needed_J : float
-        To bring it from `from_K` to the collapse of its separator.
-    arrived_J : float
-        What its temperature rose by, times its heat capacity.
-    current_J, reaction_J, neighbours_J : float
-    caught_J : float or None
-        Ejecta; None where the file does not say, and then part of `neighbours_J`.
-    """
-
-    cell: int
-    name: str
-    is_survivor: bool
-    from_s: float
-    until_s: float
-    from_K: float
-    needed_J: float
-    arrived_J: float
-    current_J: float
-    reaction_J: float
-    neighbours_J: float
-    caught_J: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feed:
-    """What flowed into a failed cell through its terminals, from recorded rows.
-
-    What its collapsed separator takes, less what the cell itself gives. It comes from cells in
-    parallel, and from the rack while that charges. What happens between rows is not seen; a short
-    that a fault put into the same cell is left out.
-
-    Attributes
-    ----------
-    cell : int
-    name : str
-    from_s : float
-        When its separator collapsed.
-    peak_A, charge_As, energy_J : float
-    opened_s : float or None
-        When its fuse or interrupt device opened.
-    """
-
-    cell: int
-    name: str
-    from_s: float
-    peak_A: float
-    charge_As: float
-    energy_J: float
-    opened_s: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
     """The survivor that came closest to the collapse of its separator.
 
@@ -271,6 +153,19 @@ class Margin:
     limit_K: float
     margin_K: float
     is_rising: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """An assumption that may turn the outcome: its key, from what to what it is open, and why.
+
+    `low` and `high` are as a scenario writes them: what was taken is one of them.
+    """
+
+    key: str
+    low: str
+    high: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +210,10 @@ class Gas:
     vented_L, left_L : tuple of float, by species: out of cells, and out of the modules
     time_s : float64 (rows,)
     litres : float64 (rows, species), vented so far, all modules together; at most 1000 rows
+    burns : bool or None
+        Whether the scenario lets gas burn; None where that cannot be read.
+    ignition_K, burnt_J : float or None
+        From which temperature on, with the oxygen that is there; what it has given.
     """
 
     species: tuple[str, ...]
@@ -322,13 +221,17 @@ class Gas:
     left_L: tuple[float, ...]
     time_s: np.ndarray
     litres: np.ndarray
+    burns: bool | None = None
+    ignition_K: float | None = None
+    burnt_J: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a reader asks first, in sentences."""
+    """What a reader asks first, in sentences; `caveat` is empty where nothing is in doubt."""
 
     spread: str
+    caveat: str
     far: str
     after_alarm: str
     why: str
@@ -340,6 +243,7 @@ class WhatIf:
 
     `limits` are sentences on where the run left what the model holds for, by time. `body_share` is
     what the scenario says an erupting cell keeps of all its heat; None where it cannot be read.
+    `margin_is_within_assumptions` tells that one of `doubts` alone may turn the outcome.
     """
 
     file: str
@@ -357,10 +261,13 @@ class WhatIf:
     lost: Lost
     peaks: Peaks
     heat: HeatSplit | None
+    failed_heat: FailedHeat | None
     body_share: float | None
     arrival: Arrival | None
     feeds: tuple[Feed, ...]
     margin: Margin | None
+    margin_is_within_assumptions: bool
+    doubts: tuple[Doubt, ...]
     flags: tuple[Flag, ...]
     warned: Warned
     gas: Gas | None

@@ -9,6 +9,7 @@ from twin.whatif.tree import (
     Answer,
     Arrival,
     CellOutcome,
+    Doubt,
     Feed,
     Front,
     Lost,
@@ -19,7 +20,7 @@ from twin.whatif.tree import (
 
 NOT_RECORDED = (
     "The file records no reacting cells: its scenario has no cell.runaway, so nothing can be said "
-    "of runaway or of its spread."
+    "of runaway or of its spread. Add cell.runaway to the scenario and run it again."
 )
 NO_ROWS = "The file holds no complete row, so nothing can be said of runaway."
 RISING = " It was still warming when the file ends, so this is not the last word."
@@ -28,16 +29,17 @@ RISING = " It was still warming when the file ends, so this is not the last word
 def answer_of(
     cells: tuple[CellOutcome, ...], seed: Seed | None, front: Front, lost: Lost,
     margin: Margin | None, warned: Warned, arrival: Arrival | None, feeds: tuple[Feed, ...],
-    faults: Injected,
+    faults: Injected, doubts: tuple[Doubt, ...],
 ) -> Answer:  # fmt: skip
-    """Return whether it spread, how far, how long after the first alarm, and why."""
+    """Return whether it spread, how sure that is, how far, how long after the alarm, and why."""
     if seed is None:
         return Answer(
-            spread="No cell ran away.", far="", after_alarm=_calm_alarm(warned, faults),
-            why=_closest(margin),
+            spread="No cell ran away.", caveat=_caveat(doubts, margin, None), far="",
+            after_alarm=_calm_alarm(warned, faults), why=_closest(margin),
         )  # fmt: skip
     return Answer(
-        spread=_spread(cells, seed, lost), far=_far(cells, seed, front, lost),
+        spread=_spread(cells, seed, lost), caveat=_caveat(doubts, margin, lost),
+        far=_far(cells, seed, front, lost),
         after_alarm=_after_alarm(warned), why=_why(seed, lost, margin, arrival, feeds),
     )  # fmt: skip
 
@@ -53,6 +55,25 @@ def _spread(cells: tuple[CellOutcome, ...], seed: Seed, lost: Lost) -> str:
     if not seed.is_injected:
         said += " No fault sits in the first cell alone, so others may have been set off with it."
     return said
+
+
+def _caveat(doubts: tuple[Doubt, ...], margin: Margin | None, lost: Lost | None) -> str:
+    """Return that the other outcome is possible, why, and how to look; empty without a doubt."""
+    if not doubts or margin is None:
+        return ""
+    what = "it may as well spread"
+    if lost is None:
+        what = "a cell may as well run away"
+    elif lost.followed > 0:
+        what = "it may as well spread further"
+    each = "any of these alone" if len(doubts) > 1 else "this alone"
+    keys = [doubt.key for doubt in doubts]
+    texts = "; ".join(doubt.text for doubt in doubts)
+    return (
+        f"That is not sure: the margin of {margin.margin_K:.1f} K is within what is assumed, so "
+        f"{what}. In proportion {each} would do: {texts}. Set what is known of your cells "
+        f"({', '.join(keys)}), or find where it turns: twin study barrier --over {keys[0]}."
+    )
 
 
 def _far(cells: tuple[CellOutcome, ...], seed: Seed, front: Front, lost: Lost) -> str:

@@ -1,0 +1,89 @@
+"""Whether a close call is closer than what a model has to assume of cells and ejecta is known.
+
+Each assumption is moved by itself over the values that are known for it, and what arrived at the
+closest survivor is moved with it, in proportion: a hint where to look, not a second simulation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from cell_models.runaway_params import SEPARATOR_K
+from twin.pages.wording import celsius
+from twin.runaway_fit import BODY_SHARE
+from twin.whatif.source import Source
+from twin.whatif.tree import Arrival, Doubt, Margin, Seed
+
+PP_MELTS_K = 438.15
+"""Polypropylene melts there. What a scenario takes, if it does not say, is `SEPARATOR_K`, assumed:
+so a separator may well give way so much earlier. (A coated one of 25 Ah cells held up to 533 K, the
+figure of the set nmc_prismatic, after Feng 2015; one of polyethylene alone melts from 408 K on.)"""
+ABSORBED = (0.3, 0.6)
+"""Of what hits a cell, what stays there: of the energy of vented gas 40 to 70 % leaves the gap
+between two cells (ASME HT2023-87165, as in `packs.absorption`)."""
+BODY = (0.079, 0.48)
+"""Of all their heat, what full cylindrical cells keep, at 28 % in the middle: the battery failure
+databank, second version (doi:10.1038/s41467-024-52653-3), 314 cells, recomputed."""
+SEPARATOR_KEY = "cell.runaway.separator_temperature"
+ABSORBED_KEY, BODY_KEY = "module.ejecta.absorbed", "cell.runaway.body_share"
+
+
+def doubts_of(
+    source: Source, seed: Seed | None, margin: Margin | None, arrival: Arrival | None
+) -> tuple[Doubt, ...]:
+    """Return the assumptions of which each alone may let the closest survivor run away too.
+
+    None where the margin is wide, no cell is left, or the separator of the closest has collapsed
+    already. What a scenario states of its cells is taken as known. Where it did spread only the
+    separator is looked at: what arrived at the closest survivor is not told then.
+    """
+    if margin is None or margin.margin_K <= 0.0:
+        return ()
+    found = list(_separator(source, margin))
+    if seed is not None and arrival is not None and arrival.is_survivor:
+        rise_K = margin.peak_K - arrival.from_K
+        if rise_K > 0.0 and arrival.arrived_J > 0.0:
+            found += _heat(source, arrival, arrival.arrived_J * margin.margin_K / rise_K)
+    return tuple(found)
+
+
+def _separator(source: Source, margin: Margin) -> Iterator[Doubt]:
+    is_assumed = math.isclose(margin.limit_K, SEPARATOR_K, abs_tol=0.01)
+    is_stated = source.runaway_section.get("separator_temperature") is not None
+    if not is_assumed or is_stated or margin.peak_K < PP_MELTS_K:
+        return
+    low, high = PP_MELTS_K - 273.15, margin.limit_K - 273.15
+    yield Doubt(
+        key=SEPARATOR_KEY, low=f"{low:g} degC", high=f"{high:g} degC",
+        text=f"separators that collapse at {celsius(PP_MELTS_K)}, where polypropylene melts, and "
+        f"not at {celsius(margin.limit_K)}, which is assumed",
+    )  # fmt: skip
+
+
+def _heat(source: Source, arrival: Arrival, short_J: float) -> Iterator[Doubt]:
+    """Yield what may bring so much more heat to the survivor."""
+    caught_J, contact_J = arrival.caught_J or 0.0, max(arrival.neighbours_J, 0.0)
+    ejecta = None if source.module is None else source.module.ejecta
+    least, most = ABSORBED
+    if ejecta is not None and ejecta.shares is None and 0.0 < ejecta.absorbed < most:
+        taken = ejecta.absorbed
+        if caught_J * (most / taken - 1.0) >= short_J:
+            yield Doubt(
+                key=ABSORBED_KEY, low=f"{taken:g}", high=f"{most:g}",
+                text=f"ejecta of which {100 * most:.0f} % stay on a cell that they hit, and not "
+                f"{100 * taken:.3g} % ({100 * least:.0f} to {100 * most:.0f} % are known)",
+            )  # fmt: skip
+    if source.runaway_section.get("body_share") is not None:
+        return
+    for share in BODY:
+        more_J = caught_J * ((1.0 - share) / (1.0 - BODY_SHARE) - 1.0)
+        if more_J + contact_J * (share / BODY_SHARE - 1.0) >= short_J:
+            low, high = sorted((BODY_SHARE, share))
+            yield Doubt(
+                key=BODY_KEY, low=f"{low:g}", high=f"{high:g}",
+                text=f"cells that keep {100 * share:.0f} % of their heat, and not "
+                f"{100 * BODY_SHARE:.0f} % ({100 * BODY[0]:.0f} to {100 * BODY[1]:.0f} % were "
+                "measured)",
+            )  # fmt: skip
+            return
