@@ -73,17 +73,19 @@ def start_fork(
         raise _refused(str(parent), str(home), message)
     original = parse_scenario(text, source=str(parent), directory=home)
     _check_curve(original, attributes.get("curve_sha256", ""), parent)
+    _check_time(original, at_tick, round(1000.0 * float(attributes.get("fork_s", 0.0))))
+    changed = original
+    if overrides:  # before anything long is done
+        changed = parse_scenario(text, overrides, source=str(parent), directory=home)
     engine = build(original)
-    _check_time(engine, at_tick, round(1000.0 * float(attributes.get("fork_s", 0.0))))
     if checkpoint is not None:
         engine.restore(_named(checkpoint, json.loads(attributes["state_layout"])))
     engine.halt = at_tick
     while engine.tick < at_tick:
         engine.step()
     engine.halt = engine.clock.end
-    changed, news = original, []
+    news: list[Event] = []
     if overrides:
-        changed = parse_scenario(text, overrides, source=str(parent), directory=home)
         engine, news = _change(engine, changed, overrides, parent)
     more = {"parent": str(parent), "parent_sha256": original.sha256, "fork_s": at_tick / 1000.0}
     if "lumping" in attributes:
@@ -130,14 +132,14 @@ def _check_curve(original: Scenario, digest: str, parent: Path) -> None:
         raise _refused("cell.runaway.curve.file", f"{file} of {parent.name}", message)
 
 
-def _check_time(engine: Engine, at_tick: int, first_tick: int) -> None:
-    end, step = engine.clock.end, engine.clock.step
+def _check_time(original: Scenario, at_tick: int, first_tick: int) -> None:
+    end, step = round(1000.0 * original.duration), round(1000.0 * original.step)
     if not first_tick <= at_tick <= end or at_tick % step:
         raise _refused(
             "--at",
             at_tick / 1000.0,
-            f"expected a time from {first_tick / 1000.0:g} to {end / 1000.0:g} s, which the run "
-            f"covers, in steps of {step / 1000.0:g} s",
+            f"got {at_tick / 1000.0:g} s, expected a time from {first_tick / 1000.0:g} to "
+            f"{end / 1000.0:g} s, which the run covers, in steps of {step / 1000.0:g} s",
         )
 
 

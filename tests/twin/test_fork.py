@@ -196,7 +196,7 @@ def test_a_snapshot_of_another_pack_is_refused_whole() -> None:
 def test_a_fork_outside_of_its_parent_is_refused(at: int, tmp_path: Path) -> None:
     parent = tmp_path / "parent.h5"
     assert run(start_run(scenario(), parent), 1_000).code == 0
-    with pytest.raises(ScenarioError, match="--at: expected a time"):
+    with pytest.raises(ScenarioError, match="--at: got .* s, expected a time"):
         start_fork(parent, at, (), tmp_path / "child.h5")
     assert not (tmp_path / "child.h5").exists()
 
@@ -234,3 +234,15 @@ def test_the_python_of_the_kernels_snapshots_and_agrees_with_the_compiled(tmp_pa
         for path in ("truth/cell_voltage_V", "truth/cell_soc", "truth/cell_temperature_K"):
             # float32 in the file; the compiler may fuse a multiplication with an addition
             np.testing.assert_allclose(a.channel(path), b.channel(path), rtol=2e-6)
+
+
+def test_a_misspelt_override_and_a_wrong_moment_are_refused_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = tmp_path / "parent.h5"
+    run(start_run(scenario(), parent), 10_000)
+    monkeypatch.setattr("twin.fork.build", lambda _: pytest.fail("was built"))
+    with pytest.raises(ScenarioError, match="did you mean 'flow'"):
+        start_fork(parent, 5_000, ("thermal.coolant.flwo=0 kg/s",), tmp_path / "child.h5")
+    with pytest.raises(ScenarioError, match=r"--at: got 5000 s, expected a time from 0 to "):
+        start_fork(parent, 5_000_000, (), tmp_path / "child.h5")

@@ -194,7 +194,7 @@ def test_files_that_are_not_runs_are_refused_by_name(tmp_path: Path) -> None:
         open_run(tmp_path / "newer.h5")
     whole = (tmp_path / "newer.h5").read_bytes()
     (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(NotARun, match="cannot be opened"):
+    with pytest.raises(NotARun, match=r"cut short: [\d,]+ of [\d,]+ bytes are here"):
         open_run(tmp_path / "cut.h5")
 
 

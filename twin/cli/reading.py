@@ -153,11 +153,12 @@ def report(
             f"report sets at most {MOST_FUTURES} runs side by side, got {len(run_files)}; "
             "compare takes more"
         )
-    name = first.with_name(f"{first.stem}_futures.html") if several else first.with_suffix(".html")
-    path = name if output is None else output
     for run_file in run_files:  # a foreign file is refused before anything is imported or written
         with open_run(run_file):
             pass
+    name = first.with_name(f"{first.stem}_futures.html") if several else first.with_suffix(".html")
+    path = name if output is None else output
+    for run_file in run_files:
         check_output(path, force or (path.is_file() and is_our_page(path)), (run_file, "the run"))
     if several:
         import_module("twin.pages.futures").write_futures(run_files, path)

@@ -140,7 +140,7 @@ def fork(
 ) -> None:
     """Run on from a moment of a run, with changes from there on."""
     begin = time.monotonic()
-    tick = _of_first_alarm(run_file) if at.strip() == ALARM else read_time("--at", at)
+    tick = _moment(run_file, at)
     check_output(output, force, (run_file, "the run that is forked"))
     end = None if until is None else _end_of_fork(run_file, overrides or (), until, tick)
     from twin.fork import start_fork
@@ -149,6 +149,15 @@ def fork(
         complain(f"restoring {run_file} at {duration(tick / 1000.0)} …", style="dim")
     engine = start_fork(run_file, tick, overrides or (), output, force=force)
     _finish(engine, output, end, as_json, quiet, begin)
+
+
+def _moment(run_file: Path, at: str) -> int:
+    """Return the tick that ``--at`` means: a time, or the first alarm."""
+    if at.strip() == ALARM:
+        return _of_first_alarm(run_file)
+    if not any(letter.isdigit() for letter in at):
+        raise UserError(f"--at {at!r}: expected {ALARM}, or a duration such as '10 min'")
+    return read_time("--at", at)
 
 
 def _of_first_alarm(run_file: Path) -> int:

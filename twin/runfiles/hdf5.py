@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -348,6 +349,8 @@ def _attribute(value: Any) -> Any:
 
 def open_file(path: Path) -> Any:
     """Return the open h5py file of a run, also of one in the making; raises `NotARun`."""
+    if path.is_dir():
+        raise NotARun(f"{path}: is a folder; name a run file in it, as run.h5")
     if not path.is_file():
         raise NotARun(f"{path}: no such file")
     try:
@@ -355,6 +358,10 @@ def open_file(path: Path) -> Any:
             raise NotARun(f"{path} is not an HDF5 file, so not a run of packtwin")
         file = h5py.File(path, "r", locking=False)
     except OSError as error:
+        cut = re.search(r"truncated file.*stored_eof = (\d+)", str(error))
+        if cut:
+            size = f"{path.stat().st_size:,} of {int(cut[1]):,} bytes are here"
+            raise NotARun(f"{path} is cut short: {size}; copy it whole, or run again") from error
         raise NotARun(f"{path} cannot be opened as a run: {error}") from error
     attributes = file.attrs
     if python_value(attributes.get("format", "")) != FORMAT_NAME or "rows" not in attributes:
