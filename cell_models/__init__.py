@@ -7,7 +7,9 @@ ecm_params    equivalent-circuit parameters: load, check, lay out for kernels
 ecm           equivalent-circuit kernels; ecm_lanes: where the numbers sit; ecm_tables: read tables
 ecm_model     a population of equivalent-circuit cells
 runaway       thermal runaway of hot nodes: the react stage; runaway_laws: what reactions follow
-runaway_params  sets of reactions, each with its cell; runaway_tables: laid out for the kernels
+runaway_params  sets of reactions, each with its cell; runaway_tables: laid out for the kernels;
+              runaway_total: all heat of a cell, and what of it is its charge
+contents      what a cell holds of reactants at a charge
 runaway_curve   a user's own calorimeter curve, from CSV
 conduction    heat along a line of nodes, implicit
 vent          what flows out of a can that opens; gases: species and solvents

@@ -22,13 +22,15 @@ cooling      pump, fan, valve, chiller and heater, which follow the BMS's duties
 runaway      cells that react, short and lose matter; runaway_cells: bound to a plant; burning: what
              one node goes through; layer_reactions: how cells of several layers run away;
              runaway_places: where all that is kept
+milestones   what follows from it for good, and the log of it; milestone_places: where it is kept
 absorption   what cells throw out, handed to those in line of sight and to the gas
 venting      what leaves the cells; gas: what fills a module; enclosure: its housing, its arrays
 condensing   solvent vapour on the walls of a module, and out of its gas
 flows        energy and charge of a step, added up for the ledger
 plant        one step: refresh, port, supply, advance, heat, react, guard, book
 notice       what a plant did by itself; telling: how it finds out
-macro        several steps in one compiled call, bit-equal; compiled: bound to a plant
+macro        several steps in one compiled call, bit-equal; aftermath: what each ends with;
+             compiled: bound to a plant; blocks: each through a whole step while it is in the cache
 sensors      the sensors of a pack; sensing: their sampling, compiled
 stock        what a plant holds, and the balances struck on it for the ledger
 rows         numbers copied from where they live into a row of a block

@@ -5,13 +5,16 @@ And why it may end its call (`packs.macro`).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from cell_models.ecm import scale_lane, sweep_observe, sweep_soc
 from cell_models.jit import inlined, kernel
 from packs.burning import NEWS as HAS_NEWS
 from packs.burning import OF_HOUSING
-from packs.cell_guards import guard_cells
+from packs.cell_guards import GuardNumbers, guard_cells
+from packs.gas_places import Housed
 from packs.groups import WIDTH
 from packs.milestone_places import open_milestones
 from packs.milestones import (
@@ -24,6 +27,7 @@ from packs.milestones import (
 )
 from packs.module_gas import vent_modules
 from packs.runaway import react_cells
+from packs.runaway_places import Fitted
 
 TROUBLE, RANGE, CUT, BLOWN, BROKEN, OPENED, NEWS, TOLD = (1 << k for k in range(8))
 """Why a call ended early: a demand that cannot be met (before the step); a table left or entered
@@ -39,6 +43,25 @@ def guarded(end, h, ecm, guards, melts_at, lanes, cells, floats):
         soc = floats[guards.soc_at : guards.soc_at + len(cells.emf_V)]
         sweep_soc(lanes, np.uint64(len(cells.emf_V)) // WIDTH, ecm.stride, soc)
     return OPENED if guard_cells(end, h, guards, cells, floats, melts_at) else 0
+
+
+class Hazards(NamedTuple):
+    """What may happen to cells of a pack; one of nothing of it has none of this."""
+
+    guards: GuardNumbers
+    runaway: Fitted
+    housed: Housed
+
+
+def hazards_of(guards: GuardNumbers, runaway: Fitted, housed: Housed) -> Hazards | None:
+    """Return what may happen to cells, or None: all that it takes is compiled only then."""
+    return Hazards(guards, runaway, housed) if guards.fitted or runaway.fitted else None
+
+
+@inlined
+def asks_outputs(hazards, ints):
+    """Say whether a step must show what it has done: to devices, or to cells that have begun."""
+    return hazards.guards.fitted or (hazards.runaway.fitted and ints[hazards.runaway.begun_at] > 0)
 
 
 @kernel
@@ -87,8 +110,7 @@ def followed(end, where, ecm, lanes, cells, site, drifted, floats, ints):
 
 @kernel
 def settled(
-    end, h, why, ambient_K, runaway, housed, guards, ecm, drifted, melts_at, lanes, cells, site,
-    floats, ints,
+    end, h, why, ambient_K, hazards, ecm, drifted, melts_at, lanes, cells, site, floats, ints
 ):  # fmt: skip
     """End a step: hot cells react, fuses and CIDs act, and what follows is written.
 
@@ -99,9 +121,11 @@ def settled(
     int
         Why the call must end, or 0. News waits for the plant where there is something else to tell.
     """
-    has_news = False
+    guards, runaway, has_news = hazards.guards, hazards.runaway, False
     if runaway.fitted:
-        has_news, told = reacted(end, h, runaway, housed, ambient_K, cells, site, floats, ints)
+        has_news, told = reacted(
+            end, h, runaway, hazards.housed, ambient_K, cells, site, floats, ints
+        )
         why |= told
     if guards.fitted:
         why |= guarded(end, h, ecm, guards, melts_at, lanes, cells, floats)

@@ -158,50 +158,64 @@ def lent_arena(a):
     return Arena(lent(a.floats), lent(a.ints), lent(a.near), lent(a.at), lent(a.int_at))
 
 
+CELLS = 0
+GROUPS = CELLS + len(CellArrays._fields)
+RACKS = GROUPS + len(GroupArrays._fields)
+SITE = RACKS + len(RackArrays._fields) - 4
+INTS = 0
+"""Where the arrays of each begin in `Arena.at`, and the integer ones in `Arena.int_at`.
+
+Read with sums, not numbers: for each number as such the compiler makes another function.
+"""
+
+
 @inlined
 def open_cells(arena):
     """Open the arrays of cells."""
-    f, at = arena.floats, arena.at
+    f, at, k = arena.floats, arena.at, CELLS
     return CellArrays(
-        nth(f, at, 0), nth(f, at, 1), nth(f, at, 2), nth(f, at, 3), nth(f, at, 4), nth(f, at, 5),
-        nth(f, at, 6), nth(f, at, 7), nth(f, at, 8), nth(f, at, 9), nth(f, at, 10),
-        nth(f, at, 11), nth(f, at, 12), nth(f, at, 13), nth(f, at, 14), nth(f, at, 15),
+        nth(f, at, k), nth(f, at, k + 1), nth(f, at, k + 2), nth(f, at, k + 3), nth(f, at, k + 4),
+        nth(f, at, k + 5), nth(f, at, k + 6), nth(f, at, k + 7), nth(f, at, k + 8),
+        nth(f, at, k + 9), nth(f, at, k + 10), nth(f, at, k + 11), nth(f, at, k + 12),
+        nth(f, at, k + 13), nth(f, at, k + 14), nth(f, at, k + 15),
     )  # fmt: skip
 
 
 @inlined
 def open_groups(arena):
     """Open the arrays of groups."""
-    f, at = arena.floats, arena.at
+    f, at, k = arena.floats, arena.at, GROUPS
     return GroupArrays(
-        nth(f, at, 16), nth(f, at, 17), nth(f, at, 18), nth(f, at, 19), nth(f, at, 20),
-        nth(f, at, 21), nth(f, at, 22), nth(f, at, 23), nth(f, at, 24), nth(f, at, 25),
-        nth(f, at, 26), nth(f, at, 27), nth(f, at, 28), nth(f, at, 29), nth(f, at, 30),
-        nth(f, at, 31), nth(f, at, 32), nth(f, at, 33),
+        nth(f, at, k), nth(f, at, k + 1), nth(f, at, k + 2), nth(f, at, k + 3), nth(f, at, k + 4),
+        nth(f, at, k + 5), nth(f, at, k + 6), nth(f, at, k + 7), nth(f, at, k + 8),
+        nth(f, at, k + 9), nth(f, at, k + 10), nth(f, at, k + 11), nth(f, at, k + 12),
+        nth(f, at, k + 13), nth(f, at, k + 14), nth(f, at, k + 15), nth(f, at, k + 16),
+        nth(f, at, k + 17),
     )  # fmt: skip
 
 
 @inlined
 def open_racks(arena):
     """Open the arrays of racks."""
-    f, at = arena.floats, arena.at
-    i, int_at = arena.ints, arena.int_at
+    f, at, k = arena.floats, arena.at, RACKS
+    i, int_at, m = arena.ints, arena.int_at, INTS
     return RackArrays(
-        nth(f, at, 34), nth(f, at, 35), nth(f, at, 36), nth(f, at, 37), nth(f, at, 38),
-        nth(f, at, 39), nth(f, at, 40), nth(f, at, 41), nth(f, at, 42), nth(f, at, 43),
-        nth(f, at, 44), nth(f, at, 45), nth(f, at, 46), nth(f, at, 47), nth(f, at, 48),
-        nth(f, at, 49), nth(f, at, 50), nth(i, int_at, 0), nth(i, int_at, 1), nth(i, int_at, 2),
-        nth(i, int_at, 3),
+        nth(f, at, k), nth(f, at, k + 1), nth(f, at, k + 2), nth(f, at, k + 3), nth(f, at, k + 4),
+        nth(f, at, k + 5), nth(f, at, k + 6), nth(f, at, k + 7), nth(f, at, k + 8),
+        nth(f, at, k + 9), nth(f, at, k + 10), nth(f, at, k + 11), nth(f, at, k + 12),
+        nth(f, at, k + 13), nth(f, at, k + 14), nth(f, at, k + 15), nth(f, at, k + 16),
+        nth(i, int_at, m), nth(i, int_at, m + 1), nth(i, int_at, m + 2), nth(i, int_at, m + 3),
     )  # fmt: skip
 
 
 @inlined
 def open_site(arena):
     """Open the arrays of the site."""
-    f, at = arena.floats, arena.at
-    i, int_at = arena.ints, arena.int_at
+    f, at, k = arena.floats, arena.at, SITE
+    i, int_at, m = arena.ints, arena.int_at, INTS
     return SiteArrays(
-        nth(f, at, 51), nth(f, at, 52), nth(f, at, 53), nth(f, at, 54), nth(f, at, 55),
-        nth(f, at, 56), nth(f, at, 57), nth(f, at, 58), nth(f, at, 59), nth(f, at, 60),
-        nth(f, at, 61), lent(arena.near), nth(i, int_at, 4), nth(f, at, 62), nth(f, at, 63),
+        nth(f, at, k), nth(f, at, k + 1), nth(f, at, k + 2), nth(f, at, k + 3), nth(f, at, k + 4),
+        nth(f, at, k + 5), nth(f, at, k + 6), nth(f, at, k + 7), nth(f, at, k + 8),
+        nth(f, at, k + 9), nth(f, at, k + 10), lent(arena.near), nth(i, int_at, m + 4),
+        nth(f, at, k + 11), nth(f, at, k + 12),
     )  # fmt: skip

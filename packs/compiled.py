@@ -12,7 +12,7 @@ import numpy as np
 
 from cell_models.ecm_model import EcmModel
 from cell_models.jit import bound
-from packs.aftermath import BLOWN, BROKEN, CUT, NEWS, OPENED, RANGE
+from packs.aftermath import BLOWN, BROKEN, CUT, NEWS, OPENED, RANGE, hazards_of
 from packs.macro import EcmPopulation, Moving, Surroundings, advance_many
 from packs.pcs import ReferencePcs
 from packs.state import State
@@ -71,9 +71,10 @@ class Compiled:
             rate=plant.heat_rate,
         )  # fmt: skip
         self._rest = (
-            around, plant.wire, plant.settings, plant.paths, ecm, form["tables"], pcs.numbers,
-            pcs.memory(plant.pcs_view), moving, plant.guards.numbers, plant.runaway.where,
-            plant.runaway.gas.where, plant.heat_given, plant.arena,
+            around, plant.wire, plant.settings, plant.paths, plant.paths.equipped or None, ecm,
+            form["tables"], pcs.numbers, pcs.memory(plant.pcs_view), moving,
+            hazards_of(plant.guards.numbers, plant.runaway.where, plant.runaway.gas.where),
+            plant.heat_given, plant.arena,
         )  # fmt: skip
         self._call = bound(advance_many, 0, 1, 1, False, *self._rest)
 

@@ -91,15 +91,16 @@ N_PLACES = N_VENT + N_GAS + N_EJECTA + 2
 @inlined
 def open_vents(where, f, i):
     """Open numbers and arrays of the cans."""
-    at, b, s = i[where.places_at :], where.numbers_at, N_PLACES - 2
+    at, b, s, k = i[where.places_at :], where.numbers_at, N_PLACES - 2, 0
     soc = nth(f, at, s)
     numbers = VentNumbers(
         f[b], f[b + 1], f[b + 2], f[b + 3], int(f[b + 4]), f[b + 5], f[b + 6], f[b + 7],
         f[b + 8], f[b + 9], soc, nth(f, at, s + 1).reshape(len(soc), N_SPECIES),
     )  # fmt: skip
     return numbers, VentArrays(
-        nth(f, at, 0), nth(f, at, 1), nth(f, at, 2), nth(f, at, 3), nth(i, at, 4), nth(f, at, 5),
-        nth(f, at, 6), nth(f, at, 7), nth(f, at, 8), nth(f, at, 9), nth(i, at, 10),
+        nth(f, at, k), nth(f, at, k + 1), nth(f, at, k + 2), nth(f, at, k + 3), nth(i, at, k + 4),
+        nth(f, at, k + 5), nth(f, at, k + 6), nth(f, at, k + 7), nth(f, at, k + 8),
+        nth(f, at, k + 9), nth(i, at, k + 10),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from cell_models.ecm_lanes import VALIDITY
 from cell_models.ecm_tables import sweep_refresh
 from cell_models.jit import inlined, kernel, lent
 from packs import network
-from packs.aftermath import BLOWN, BROKEN, CUT, RANGE, TROUBLE, settled
+from packs.aftermath import BLOWN, BROKEN, CUT, RANGE, TROUBLE, asks_outputs, settled
 from packs.arrays import lent_arena, open_cells, open_groups, open_racks, open_site
 from packs.blocks import look_ahead, move_rack, note_plain, warm_rest
 from packs.currents import close_sums, lane_sum, spread_racks
@@ -32,7 +32,7 @@ from packs.pcs import move_pcs
 from packs.prepare import prepare
 from packs.runaway import add_shorts
 from packs.switchgear import IDLE_TICK, NEVER_S, heat_fuses
-from packs.thermal import advance_equipped, parts_at
+from packs.thermal import advance_equipped, advance_heat, parts_at
 
 OCV_OR_TEMPERATURE = 3
 """Flags that make an event; resistances held below soc 0.05 or above 0.95 are in the file only."""
@@ -229,24 +229,19 @@ def move_blocks(
 
 
 @inlined
-def wire_up(runaway, wire, ecm, settings, cells, groups, ladder, racks, site, plain, floats, ints):
+def wire_up(hazards, wire, ecm, settings, cells, groups, ladder, racks, site, plain, floats, ints):
     """Write what follows from shorts, switches and cells that are open."""
-    if runaway.fitted:
-        add_shorts(runaway, cells, floats, ints)
+    if hazards is not None:
+        if hazards.runaway.fitted:
+            add_shorts(hazards.runaway, cells, floats, ints)
     prepare(wire, settings, cells, groups, ladder, racks)
     note_plain(wire, ecm, cells, groups, site.charger_A, plain)
 
 
-@inlined
-def has_begun(runaway, ints):
-    """Say whether reactions ask for what a step has done: those that only begin do not."""
-    return runaway.fitted and ints[runaway.begun_at] > 0
-
-
 @kernel
 def advance_many(
-    tick, horizon, longest, is_moving, around, wire, settings, paths, ecm, tables, numbers, memory,
-    moving, guards, runaway, housed, heat_given, arena,
+    tick, horizon, longest, is_moving, around, wire, settings, paths, equipped, ecm, tables,
+    numbers, memory, moving, hazards, heat_given, arena,
 ):  # fmt: skip
     """Do steps from a tick to a horizon, of at most `longest` ticks.
 
@@ -257,12 +252,13 @@ def advance_many(
         As `next_length` takes them.
     around : Surroundings
     wire, settings, paths : Wire, Settings, HeatPaths
+    equipped : bool or None
+        As `paths.equipped`, None for False: what it takes is compiled only where there is some.
     ecm, tables : EcmPopulation, tuple
         `tables` as `sweep_refresh` takes them.
     numbers, memory : PcsNumbers, PcsMemory
     moving : Moving
-    guards : GuardNumbers
-    runaway, housed : Fitted, Housed
+    hazards : Hazards or None
     heat_given : ExternalHeat
     arena : Arena
 
@@ -287,7 +283,7 @@ def advance_many(
         )  # fmt: skip
         if not is_wired:
             wire_up(
-                runaway, wire, ecm, settings, cells, groups, ladder, racks, site, moving.plain,
+                hazards, wire, ecm, settings, cells, groups, ladder, racks, site, moving.plain,
                 floats, ints,
             )  # fmt: skip
         h, late = length / 1000.0, False
@@ -306,23 +302,31 @@ def advance_many(
         spread_racks(racks, site)
         tick += length
         parts = parts_at(around.rate, h)
-        warms = not paths.equipped and parts == 1
+        warms = equipped is None and parts == 1
         why |= watched(tick, h, around, racks, moving)
-        is_final = guards.fitted or not warms or why != 0 or tick >= horizon
-        is_final = is_final or has_begun(runaway, ints)
+        is_final = not warms or why != 0 or tick >= horizon
+        if hazards is not None:
+            is_final = is_final or asks_outputs(hazards, ints)
         why |= move_blocks(
             h, not is_known, is_final, warms, around, wire, paths, ecm, lanes, cells, groups,
             ladder, racks, site, moving,
         )  # fmt: skip
         is_known = not is_final
-        if not warms:
+        if equipped is not None:
             advance_equipped(parts, h, around.inlet_K[0], around.ambient_K[0], wire, paths, arena)
+        elif not warms:
+            advance_heat(
+                parts, h, around.inlet_K[0], around.ambient_K[0], paths.ambient, wire, paths,
+                cells, groups, racks, site,
+            )  # fmt: skip
         give_heat(h, heat_given, cells, site, floats)
-        is_other, why = settled(
-            tick, h, why, around.ambient_K[0], runaway, housed, guards, ecm, moving.drifted,
-            moving.melts_at, lanes, cells, site, floats, ints,
-        )  # fmt: skip
-        is_wired = not is_other
+        is_wired = True
+        if hazards is not None:
+            is_other, why = settled(
+                tick, h, why, around.ambient_K[0], hazards, ecm, moving.drifted, moving.melts_at,
+                lanes, cells, site, floats, ints,
+            )  # fmt: skip
+            is_wired = not is_other
         is_known = is_known and is_wired
         book(
             h, site, link_V, around.capacitance_F, around.bleed_ohm, memory.ac_power_W[0],

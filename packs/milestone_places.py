@@ -98,7 +98,8 @@ def open_milestones(where, f, i):
         f[b], f[b + 1], f[b + 2], f[b + 3], f[b + 4], f[b + 5], f[b + 6], int(f[b + 7])
     )  # fmt: skip
     contents = Contents(
-        nth(f, at, 0), nth(f, at, 1), nth(i, at, 2), nth(f, at, 3), nth(f, at, 4), nth(f, at, 5)
+        nth(f, at, k - 6), nth(f, at, k - 5), nth(i, at, k - 4), nth(f, at, k - 3),
+        nth(f, at, k - 2), nth(f, at, k - 1),
     )  # fmt: skip
     return Milestones(
         rules, contents, nth(f, at, k), nth(f, at, k + 1), nth(f, at, k + 2), nth(f, at, k + 3),

@@ -169,7 +169,7 @@ def _differences(futures: Sequence[Future]) -> str:
     ]
     left = len(found) - KEYS_SHOWN
     more = f'<p class="note">{left} more keys differ.</p>' if left > 0 else ""
-    return table(("", *(escape(f.name) for f in futures)), rows, look="answers") + more
+    return table(("", *(escape(f.name) for f in futures)), rows) + more
 
 
 def _value(value: Any) -> str:
