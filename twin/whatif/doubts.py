@@ -56,8 +56,8 @@ def _separator(source: Source, margin: Margin) -> Iterator[Doubt]:
     low, high = PP_MELTS_K - 273.15, margin.limit_K - 273.15
     yield Doubt(
         key=SEPARATOR_KEY, low=f"{low:g} degC", high=f"{high:g} degC",
-        text=f"separators that collapse at {celsius(PP_MELTS_K)}, where polypropylene melts, and "
-        f"not at {celsius(margin.limit_K)}, which is assumed",
+        text=f"separators that collapse at {celsius(PP_MELTS_K)} (polypropylene melts), not "
+        f"{celsius(margin.limit_K)}",
     )  # fmt: skip
 
 
@@ -65,14 +65,14 @@ def _heat(source: Source, arrival: Arrival, short_J: float) -> Iterator[Doubt]:
     """Yield what may bring so much more heat to the survivor."""
     caught_J, contact_J = arrival.caught_J or 0.0, max(arrival.neighbours_J, 0.0)
     ejecta = None if source.module is None else source.module.ejecta
-    least, most = ABSORBED
+    most = ABSORBED[1]
     if ejecta is not None and ejecta.shares is None and 0.0 < ejecta.absorbed < most:
         taken = ejecta.absorbed
         if caught_J * (most / taken - 1.0) >= short_J:
             yield Doubt(
                 key=ABSORBED_KEY, low=f"{taken:g}", high=f"{most:g}",
-                text=f"ejecta of which {100 * most:.0f} % stay on a cell that they hit, and not "
-                f"{100 * taken:.3g} % ({100 * least:.0f} to {100 * most:.0f} % are known)",
+                text=f"{100 * most:.0f} % of ejecta that stay on a cell they hit, not "
+                f"{100 * taken:.3g} %",
             )  # fmt: skip
     if source.runaway_section.get("body_share") is not None:
         return
@@ -82,8 +82,7 @@ def _heat(source: Source, arrival: Arrival, short_J: float) -> Iterator[Doubt]:
             low, high = sorted((BODY_SHARE, share))
             yield Doubt(
                 key=BODY_KEY, low=f"{low:g}", high=f"{high:g}",
-                text=f"cells that keep {100 * share:.0f} % of their heat, and not "
-                f"{100 * BODY_SHARE:.0f} % ({100 * BODY[0]:.0f} to {100 * BODY[1]:.0f} % were "
-                "measured)",
+                text=f"cells that keep {100 * share:.0f} % of their heat, not "
+                f"{100 * BODY_SHARE:.0f} %",
             )  # fmt: skip
             return

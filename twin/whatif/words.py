@@ -71,8 +71,8 @@ def _caveat(doubts: tuple[Doubt, ...], margin: Margin | None, lost: Lost | None)
     texts = "; ".join(doubt.text for doubt in doubts)
     return (
         f"That is not sure: the margin of {margin.margin_K:.1f} K is within what is assumed, so "
-        f"{what}. In proportion {each} would do: {texts}. Set what is known of your cells "
-        f"({', '.join(keys)}), or find where it turns: twin study barrier --over {keys[0]}."
+        f"{what}. In proportion {each} would do: {texts}. Set what you know "
+        f"({', '.join(keys)}), or see where it turns: twin study barrier --over {keys[0]}."
     )
 
 
