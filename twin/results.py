@@ -14,7 +14,7 @@ from typing import Any
 from twin.pages.wording import clock
 from twin.runfiles.results import Run, open_run
 from twin.whatif.cells import front_of, injected, lost_of, margin_of, outcomes, seed_of
-from twin.whatif.doubts import doubts_of
+from twin.whatif.doubts import doubts_of, fewer_ejecta
 from twin.whatif.flags import flags_of, limits_of, warned_of
 from twin.whatif.gas import gas_of, peaks_of
 from twin.whatif.heat import arrival_of, failed_of, feeds_of, split_of
@@ -97,9 +97,13 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
     flags, missing = flags_of(source, faults)
     warned, arrival = warned_of(flags, cells), arrival_of(source, cells, seed, margin)
     feeds, doubts = feeds_of(source, cells), doubts_of(source, seed, margin, arrival)
+    fewer = fewer_ejecta(source, arrival)
     peaks = peaks_of(source)
     reactions = source.reactions
-    answer = answer_of(cells, seed, front, lost, margin, warned, arrival, feeds, faults, doubts)
+    answer = answer_of(
+        cells, seed, front, lost, margin, warned, arrival, feeds, faults, doubts, fewer,
+        source.study,
+    )  # fmt: skip
     if source.run.ended != "done":
         early = f"The run ended early, at {clock(about['end_s'])} ({source.run.ended})"
         answer = replace(answer, spread=f"{answer.spread} {early}: more might have followed.")
@@ -110,7 +114,7 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
         **about, has_runaway=True, did_spread=lost.followed > 0, cells=cells, seed=seed,
         answer=answer,
         front=front, lost=lost, peaks=peaks, heat=split_of(source), arrival=arrival,
-        failed_heat=failed_of(source, cells), doubts=doubts,
+        failed_heat=failed_of(source, cells), doubts=doubts + fewer,
         margin_is_within_assumptions=bool(doubts),
         body_share=None if reactions is None else reactions.body_share,
         limits=limits_of(source, peaks), feeds=feeds, margin=margin, flags=flags, warned=warned,

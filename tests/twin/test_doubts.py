@@ -11,7 +11,7 @@ import pytest
 from tests.twin.runaway_file import PEAK_K, SCENARIO, write_run
 from twin.results import what_if
 from twin.runfiles.results import open_run
-from twin.whatif.doubts import ABSORBED_KEY, BODY_KEY, SEPARATOR_KEY, doubts_of
+from twin.whatif.doubts import ABSORBED_KEY, BODY_KEY, SEPARATOR_KEY, doubts_of, fewer_ejecta
 from twin.whatif.source import Source
 from twin.whatif.tree import Arrival, Doubt, WhatIf
 
@@ -53,7 +53,9 @@ def test_a_survivor_hotter_than_polypropylene_melts_is_a_close_call(tmp_path: Pa
         "That is not sure: the margin of 13.1 K is within what is assumed, so it may as well "
         "spread. In proportion this alone would do: separators that collapse at 165.0 \u00b0C"
     )
-    assert found.answer.caveat.endswith(f"twin study barrier --over {SEPARATOR_KEY}.")
+    assert found.answer.caveat.endswith(
+        f'twin study barrier SCENARIO.yaml --over {SEPARATOR_KEY} --lo "165 degC" --hi "180 degC".'
+    )
 
 
 def test_where_it_spread_it_may_have_gone_further(tmp_path: Path) -> None:
@@ -101,6 +103,20 @@ def test_shares_that_a_user_gives_are_taken_as_known(tmp_path: Path) -> None:
     given = "absorbed: 0.5, shares: [{from: 1, to: 2, share: 0.2}]"
     module = EJECTA.replace("absorbed: 0.5", given)
     assert keys(doubted(tmp_path / "run.h5", scenario(module=module), caught_J=1.6e4)) == [BODY_KEY]
+
+
+def test_a_spread_says_how_much_of_it_rests_on_ejecta(tmp_path: Path) -> None:
+    run_file = write_run(tmp_path / "run.h5", scenario=scenario(module=EJECTA))
+    arrival = Arrival(
+        cell=3, name="", is_survivor=False, from_s=0.0, until_s=1.0, from_K=300.0, needed_J=6.7e3,
+        arrived_J=6.7e3, current_J=0.0, reaction_J=0.0, neighbours_J=2e3, caught_J=4.7e3,
+    )  # fmt: skip
+    with open_run(run_file) as run:
+        (found,) = fewer_ejecta(Source(run), arrival)
+        assert (found.key, found.low, found.high) == (ABSORBED_KEY, "0.3", "0.5")
+        assert "With 30 % it lacks 1.88 kJ" in found.text
+        assert fewer_ejecta(Source(run), replace(arrival, caught_J=1e3)) == ()  # 0.4 kJ less
+        assert fewer_ejecta(Source(run), replace(arrival, is_survivor=True)) == ()
 
 
 def test_very_hot_cells_are_told_to_be_too_hot(

@@ -98,11 +98,17 @@ def test_what_holds_and_what_does_not_is_known() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("soc", [1.0, 0.2])
 def test_an_event_depends_little_on_step_and_heater(soc: float) -> None:
+    """The times of the claims are those of full cells: matter leaves a cell of 20 % only when nine
+    tenths of its heat are out, so there it is the whole event that is compared.
+    """
     found = released(NMC, soc)
+    lasted_s = found.spent_s - found.runaway_s
     for other in (released(NMC, soc, step_ms=5.0), released(NMC, soc, heater_W=300.0)):
         assert other.kJ_per_Wh == pytest.approx(found.kJ_per_Wh, rel=2e-3)
         assert other.body_share == pytest.approx(found.body_share, abs=0.015)
-        assert other.nine_tenths_s == pytest.approx(found.nine_tenths_s, abs=0.6)
+        assert other.spent_s - other.runaway_s == pytest.approx(lasted_s, rel=0.05, abs=0.6)
+        if soc == 1.0:
+            assert other.nine_tenths_s == pytest.approx(found.nine_tenths_s, abs=0.6)
         assert other.peak_degC == pytest.approx(found.peak_degC, abs=10.0)
 
 

@@ -89,10 +89,15 @@ def sureness(found: WhatIf) -> str:
         return "No cell is left." if found.lost.ran_away == found.lost.n_cells else ""
     if arrival is None or not arrival.is_survivor or seen.margin_K <= 0.0:
         return ""
-    return (
+    said = (
         f"The margin of {seen.margin_K:.1f} K is wider than another separator, more ejecta caught "
         "or another body share would move it, each alone and in proportion."
     )
+    if arrival.caught_J == 0.0:
+        said = said.replace(", more ejecta caught or", " or") + (
+            " No ejecta hit it: what stands between is taken to stop them all, and to last."
+        )
+    return said
 
 
 def feed(found: WhatIf) -> str:

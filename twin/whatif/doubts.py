@@ -48,6 +48,26 @@ def doubts_of(
     return tuple(found)
 
 
+def fewer_ejecta(source: Source, arrival: Arrival | None) -> tuple[Doubt, ...]:
+    """Return what the next cell that went would have lacked, had fewer ejecta stayed on it.
+
+    None where that is less than a tenth of what it needed, or it is known how many stay.
+    """
+    ejecta = None if source.module is None else source.module.ejecta
+    if arrival is None or arrival.is_survivor or ejecta is None or ejecta.shares is not None:
+        return ()
+    least, taken, caught_J = ABSORBED[0], ejecta.absorbed, arrival.caught_J or 0.0
+    lacks_J = caught_J * (1.0 - least / taken) if taken > least else 0.0
+    if lacks_J < 0.1 * arrival.needed_J:
+        return ()
+    return (Doubt(
+        key=ABSORBED_KEY, low=f"{least:g}", high=f"{taken:g}",
+        text=f"{caught_J / 1e3:.3g} of the {arrival.needed_J / 1e3:.3g} kJ that the next cell "
+        f"needed were ejecta, of which {100 * taken:.3g} % are taken to stay where they hit. With "
+        f"{100 * least:.0f} % it lacks {lacks_J / 1e3:.3g} kJ, unless that comes later, by contact",
+    ),)  # fmt: skip
+
+
 def _separator(source: Source, margin: Margin) -> Iterator[Doubt]:
     is_assumed = math.isclose(margin.limit_K, SEPARATOR_K, abs_tol=0.01)
     is_stated = source.runaway_section.get("separator_temperature") is not None

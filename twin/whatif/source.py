@@ -16,9 +16,11 @@ from cell_models.ecm_params import EcmParams, load_ecm_params
 from packs.spec import RunawaySpec
 from twin.pages.verdicts import groups_of_cells
 from twin.runaway_fit import runaway_spec
+from twin.runfiles.compare import differing_keys
 from twin.runfiles.layout import Event, NotARun
 from twin.runfiles.results import Run, open_run
 from twin.scenarios.enclosure_sections import Module
+from twin.scenarios.load import example_names, example_path
 from twin.scenarios.runaway_section import Runaway
 
 Floats = NDArray[np.float64]
@@ -51,6 +53,18 @@ class Source:
     def has(self, *paths: str) -> bool:
         """Tell whether the file holds all these channels and at least one row."""
         return self.run.rows > 0 and all(path in self.run.channels for path in paths)
+
+    @cached_property
+    def study(self) -> str:
+        """What a study of the run's scenario names: a shipped one, or a file; empty for forks."""
+        attributes = self.run.attributes
+        text, name = str(attributes.get("scenario", "")), str(attributes.get("scenario_name", ""))
+        if "parent" in attributes:
+            return ""
+        is_shipped = name in example_names() and not differing_keys(
+            example_path(name).read_text("utf-8"), text
+        )
+        return name if is_shipped else "SCENARIO.yaml"
 
     @cached_property
     def is_reacting(self) -> bool:

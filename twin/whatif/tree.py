@@ -243,7 +243,8 @@ class WhatIf:
 
     `limits` are sentences on where the run left what the model holds for, by time. `body_share` is
     what the scenario says an erupting cell keeps of all its heat; None where it cannot be read.
-    `margin_is_within_assumptions` tells that one of `doubts` alone may turn the outcome.
+    `doubts` are assumptions of which each alone may turn the outcome; for a run that did not
+    spread, or not to all, `margin_is_within_assumptions` tells that there is one.
     """
 
     file: str

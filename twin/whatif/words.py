@@ -29,16 +29,20 @@ RISING = " It was still warming when the file ends, so this is not the last word
 def answer_of(
     cells: tuple[CellOutcome, ...], seed: Seed | None, front: Front, lost: Lost,
     margin: Margin | None, warned: Warned, arrival: Arrival | None, feeds: tuple[Feed, ...],
-    faults: Injected, doubts: tuple[Doubt, ...],
+    faults: Injected, doubts: tuple[Doubt, ...], fewer: tuple[Doubt, ...], study: str,
 ) -> Answer:  # fmt: skip
     """Return whether it spread, how sure that is, how far, how long after the alarm, and why."""
+    caveat = _caveat(doubts, margin, None if seed is None else lost, study)
+    if fewer:
+        rests = f"That it spread is not sure: {fewer[0].text} ({fewer[0].key})."
+        caveat = f"{rests} {caveat}".rstrip()
     if seed is None:
         return Answer(
-            spread="No cell ran away.", caveat=_caveat(doubts, margin, None), far="",
+            spread="No cell ran away.", caveat=caveat, far="",
             after_alarm=_calm_alarm(warned, faults), why=_closest(margin),
         )  # fmt: skip
     return Answer(
-        spread=_spread(cells, seed, lost), caveat=_caveat(doubts, margin, lost),
+        spread=_spread(cells, seed, lost), caveat=caveat,
         far=_far(cells, seed, front, lost),
         after_alarm=_after_alarm(warned), why=_why(seed, lost, margin, arrival, feeds),
     )  # fmt: skip
@@ -57,8 +61,11 @@ def _spread(cells: tuple[CellOutcome, ...], seed: Seed, lost: Lost) -> str:
     return said
 
 
-def _caveat(doubts: tuple[Doubt, ...], margin: Margin | None, lost: Lost | None) -> str:
-    """Return that the other outcome is possible, why, and how to look; empty without a doubt."""
+def _caveat(doubts: tuple[Doubt, ...], margin: Margin | None, lost: Lost | None, study: str) -> str:
+    """Return that the other outcome is possible, why, and how to look; empty without a doubt.
+
+    `study` is the scenario to look at, or empty where no command alone repeats the run.
+    """
     if not doubts or margin is None:
         return ""
     what = "it may as well spread"
@@ -67,12 +74,22 @@ def _caveat(doubts: tuple[Doubt, ...], margin: Margin | None, lost: Lost | None)
     elif lost.followed > 0:
         what = "it may as well spread further"
     each = "any of these alone" if len(doubts) > 1 else "this alone"
-    keys = [doubt.key for doubt in doubts]
+    first, keys = next(iter(doubts)), [doubt.key for doubt in doubts]
     texts = "; ".join(doubt.text for doubt in doubts)
     return (
         f"That is not sure: the margin of {margin.margin_K:.1f} K is within what is assumed, so "
         f"{what}. In proportion {each} would do: {texts}. Set what you know "
-        f"({', '.join(keys)}), or see where it turns: twin study barrier --over {keys[0]}."
+        f"({', '.join(keys)}){_command(first, study)}."
+    )
+
+
+def _command(doubt: Doubt, study: str) -> str:
+    """Return the words that say how to find where an assumption turns the outcome."""
+    if not study:
+        return ""
+    return (
+        f", or see where it turns: twin study barrier {study} --over {doubt.key} "
+        f'--lo "{doubt.low}" --hi "{doubt.high}"'
     )
 
 
