@@ -80,7 +80,10 @@ def _read(source: Source) -> WhatIf:
             **about, has_runaway=False, did_spread=False, cells=(), seed=None, arrival=None,
             answer=Answer(spread=said, caveat="", far="", after_alarm="", why=""),
             front=Front(speed_m_per_s=None, r2=None, n_cells=0, reason="no reacting cells"),
-            lost=Lost(n_cells=0, ran_away=0, followed=0, spent=0, opened=0),
+            lost=Lost(
+                n_cells=0, ran_away=0, followed=0, spent=0, opened=0, vented=0, vented_s=None,
+                collapsed=0,
+            ),
             peaks=peaks_of(source), heat=None, failed_heat=None, body_share=None, feeds=(),
             margin=None, margin_is_within_assumptions=False, doubts=(), flags=(),
             warned=Warned(flag_s=None, code="", before_first_s=None, before_second_s=None),

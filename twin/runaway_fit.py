@@ -142,6 +142,14 @@ def unfit(
     except ValueError as error:
         yield f"{CURVE}.file" if curve is not None else key, str(error)
         return
+    collapse_K = section.separator_temperature or params.separator_K
+    if params.curve is not None and params.curve.temperature_K[0] >= collapse_K:
+        yield (
+            f"{CURVE}.file",
+            f"begins at {params.curve.temperature_K[0] - 273.15:.4g} degC, above the collapse of "
+            f"separators at {collapse_K - 273.15:.4g} degC: no onset was measured, or its "
+            "temperatures are not in degC",
+        )
     if module is not None and module.enclosure is not None and params.vent is None:
         yield (
             "module.enclosure",

@@ -113,6 +113,7 @@ def test_what_a_cell_releases_is_what_was_measured_its_charge_included(copied: P
         ("90,0.02\n120,-1\n", "row 3: rate_K_per_min is -1"),
         ("90,0.02\n120\n", "row 3: has 1 values"),
         ("90,0.02\n", "has 1 points"),
+        ("368,0.02\n420,1\n", "begins at 368 degC, above the collapse of separators at 180 degC"),
         (None, "cannot be read"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 
 from tests.twin.runaway_file import LEDGER, MELTS, SHORT_OHM, TRIGGERED_S, write_run
 from twin.results import what_if
+from twin.runfiles.results import open_run
+from twin.whatif.cells import lost_of, outcomes
 from twin.whatif.gas import LITRES_PER_MOL
+from twin.whatif.source import Source
 from twin.whatif.tree import Feed, WhatIf
 from twin.whatif.words import _why
 
@@ -183,3 +187,12 @@ def test_what_was_so_before_the_file_begins_has_no_time(tmp_path: Path) -> None:
     assert found.cells[0].triggered_s == 100.0
     assert found.cells[2].collapsed_s == 135.0
     assert np.isfinite(found.cells[0].peak_K)
+
+
+def test_cells_that_vent_or_collapse_without_running_away_are_counted(tmp_path: Path) -> None:
+    with open_run(write_run(tmp_path / "run.h5", only_first=True)) as run:
+        source = Source(run)
+        first, second, *rest = outcomes(source)
+        cells = (first, replace(second, vented_s=290.0, collapsed_s=295.0), *rest)
+        lost = lost_of(source, cells, None)
+    assert (lost.ran_away, lost.vented, lost.vented_s, lost.collapsed) == (1, 1, 290.0, 1)

@@ -55,7 +55,12 @@ def lost(found: WhatIf) -> str:
     """Return how many cells are gone."""
     n = found.lost
     said = f"{n.ran_away} of {counted(n.n_cells, 'cell')} ran away, {n.spent} spent"
-    return said + (f", {n.opened} cut off by fuse or interrupt device" if n.opened else "")
+    said += f", {n.opened} cut off by fuse or interrupt device" if n.opened else ""
+    if n.vented:
+        said += f"; {n.vented} vented without running away, the first at {clock(n.vented_s)}"
+    if n.collapsed:
+        said += f"; the separators of {n.collapsed} collapsed without a runaway"
+    return said
 
 
 def front(found: WhatIf) -> str:

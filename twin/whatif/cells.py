@@ -152,9 +152,13 @@ def lost_of(source: Source, cells: tuple[CellOutcome, ...], seed: Seed | None) -
     """Count the cells that are gone at the end."""
     ran = sum(cell.order is not None for cell in cells)
     spent = int((source.phase[-1] & SPENT > 0).sum())
+    others = [cell for cell in cells if cell.order is None]
+    vented = [cell.vented_s for cell in others if cell.vented_s is not None]
     return Lost(
         n_cells=len(cells), ran_away=ran, followed=ran - (len(seed.cells) if seed else 0),
         spent=spent, opened=sum(cell.opened_s is not None for cell in cells),
+        vented=len(vented), vented_s=min(vented, default=None),
+        collapsed=sum(cell.collapsed_s is not None for cell in others),
     )  # fmt: skip
 
 

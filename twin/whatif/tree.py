@@ -99,13 +99,20 @@ class Front:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """How many cells are gone at the end: a cell may count in several."""
+    """How many cells are gone at the end: a cell may count in several.
+
+    `vented` and `collapsed` are those that did not run away, but whose can has opened, or whose
+    separator has collapsed; `vented_s` is when the first of the former did.
+    """
 
     n_cells: int
     ran_away: int
     followed: int
     spent: int
     opened: int
+    vented: int
+    vented_s: float | None
+    collapsed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,10 @@ def _spread(cells: tuple[CellOutcome, ...], seed: Seed, lost: Lost) -> str:
     first = next(cell for cell in cells if cell.order == 1)
     at = f"{first.name} ran away at {clock(first.triggered_s)}"
     if lost.followed <= 0:
-        return f"It did not spread: {at}, and no other cell followed."
+        others = ""
+        if lost.vented:
+            others = f", but {counted(lost.vented, 'other')} vented"
+        return f"It did not spread: {at}, and no other cell followed{others}."
     share = "every" if lost.ran_away == lost.n_cells else f"{lost.ran_away} of {lost.n_cells}"
     word = "cell" if share == "every" else "cells"
     said = f"It spread: {at}, {lost.followed} more followed; {share} {word} ran away."
