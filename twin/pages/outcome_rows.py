@@ -79,9 +79,10 @@ def margin(found: WhatIf) -> str:
         return "no cell survived" if found.lost.ran_away == found.lost.n_cells else ""
     rising = ", still warming at the end" if seen.is_rising else ""
     rising += "; within what is assumed" if found.margin_is_within_assumptions else ""
+    side = "below" if seen.margin_K >= 0.0 else "above"
     return (
-        f"{seen.margin_K:.1f} K below {celsius(seen.limit_K)} (separators collapse): {seen.name} "
-        f"at {celsius(seen.peak_K)}, {clock(seen.peak_s)}{rising}"
+        f"{abs(seen.margin_K):.1f} K {side} {celsius(seen.limit_K)} (separators collapse): "
+        f"{seen.name} at {celsius(seen.peak_K)}, {clock(seen.peak_s)}{rising}"
     )
 
 
