@@ -105,7 +105,7 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
     reactions = source.reactions
     answer = answer_of(
         cells, seed, front, lost, margin, warned, arrival, feeds, faults, doubts, fewer,
-        source.study,
+        source.study if doubts else "",
     )  # fmt: skip
     if source.run.ended != "done":
         early = f"The run ended early, at {clock(about['end_s'])} ({source.run.ended})"

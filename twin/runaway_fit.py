@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from cell_models.ecm_params import EcmParams
-from cell_models.runaway_curve import read_rate_curve
+from cell_models.runaway_curve import CELSIUS_K, read_rate_curve
 from cell_models.runaway_params import (
     FittedCell,
     RunawayParams,
@@ -143,11 +143,12 @@ def unfit(
         yield f"{CURVE}.file" if curve is not None else key, str(error)
         return
     collapse_K = section.separator_temperature or params.separator_K
-    if params.curve is not None and params.curve.temperature_K[0] >= collapse_K:
+    begins_K = 0.0 if params.curve is None else params.curve.temperature_K[0]
+    if begins_K >= collapse_K:
         yield (
             f"{CURVE}.file",
-            f"begins at {params.curve.temperature_K[0] - 273.15:.4g} degC, above the collapse of "
-            f"separators at {collapse_K - 273.15:.4g} degC: no onset was measured, or its "
+            f"begins at {begins_K - CELSIUS_K:.4g} degC, above the collapse of "
+            f"separators at {collapse_K - CELSIUS_K:.4g} degC: no onset was measured, or its "
             "temperatures are not in degC",
         )
     if module is not None and module.enclosure is not None and params.vent is None:

@@ -95,15 +95,14 @@ def sureness(found: WhatIf) -> str:
         return "No cell is left." if found.lost.ran_away == found.lost.n_cells else ""
     if arrival is None or not arrival.is_survivor or seen.margin_K <= 0.0:
         return ""
-    said = (
-        f"The margin of {seen.margin_K:.1f} K is wider than another separator, more ejecta caught "
-        "or another body share would move it, each alone and in proportion."
-    )
+    ejecta, screened = ", more ejecta caught", ""
     if arrival.caught_J == 0.0:
-        said = said.replace(", more ejecta caught or", " or") + (
-            " No ejecta hit it: what stands between is taken to stop them all, and to last."
-        )
-    return said
+        ejecta = ""
+        screened = " No ejecta hit it: what stands between is taken to stop them all, and to last."
+    return (
+        f"The margin of {seen.margin_K:.1f} K is wider than another separator{ejecta} or another "
+        f"body share would move it, each alone and in proportion.{screened}"
+    )
 
 
 def feed(found: WhatIf) -> str:

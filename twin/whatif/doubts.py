@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 
 from cell_models.runaway_params import SEPARATOR_K
-from twin.pages.wording import celsius
+from twin.pages.wording import CELSIUS_K, celsius
 from twin.runaway_fit import BODY_SHARE
 from twin.whatif.source import Source
 from twin.whatif.tree import Arrival, Doubt, Margin, Seed
@@ -53,11 +53,11 @@ def fewer_ejecta(source: Source, arrival: Arrival | None) -> tuple[Doubt, ...]:
 
     None where that is less than a tenth of what it needed, or it is known how many stay.
     """
-    ejecta = None if source.module is None else source.module.ejecta
-    if arrival is None or arrival.is_survivor or ejecta is None or ejecta.shares is not None:
+    least, taken = ABSORBED[0], _absorbed(source)
+    if arrival is None or arrival.is_survivor or taken <= least:
         return ()
-    least, taken, caught_J = ABSORBED[0], ejecta.absorbed, arrival.caught_J or 0.0
-    lacks_J = caught_J * (1.0 - least / taken) if taken > least else 0.0
+    caught_J = arrival.caught_J or 0.0
+    lacks_J = caught_J * (1.0 - least / taken)
     if lacks_J < 0.1 * arrival.needed_J:
         return ()
     return (Doubt(
@@ -68,12 +68,18 @@ def fewer_ejecta(source: Source, arrival: Arrival | None) -> tuple[Doubt, ...]:
     ),)  # fmt: skip
 
 
+def _absorbed(source: Source) -> float:
+    """Return what share of ejecta a scenario takes to stay where they hit; 0 where it is known."""
+    ejecta = None if source.module is None else source.module.ejecta
+    return 0.0 if ejecta is None or ejecta.shares is not None else ejecta.absorbed
+
+
 def _separator(source: Source, margin: Margin) -> Iterator[Doubt]:
     is_assumed = math.isclose(margin.limit_K, SEPARATOR_K, abs_tol=0.01)
     is_stated = source.runaway_section.get("separator_temperature") is not None
     if not is_assumed or is_stated or margin.peak_K < PP_MELTS_K:
         return
-    low, high = PP_MELTS_K - 273.15, margin.limit_K - 273.15
+    low, high = PP_MELTS_K - CELSIUS_K, margin.limit_K - CELSIUS_K
     yield Doubt(
         key=SEPARATOR_KEY, low=f"{low:g} degC", high=f"{high:g} degC",
         text=f"separators that collapse at {celsius(PP_MELTS_K)} (polypropylene melts), not "
@@ -84,16 +90,13 @@ def _separator(source: Source, margin: Margin) -> Iterator[Doubt]:
 def _heat(source: Source, arrival: Arrival, short_J: float) -> Iterator[Doubt]:
     """Yield what may bring so much more heat to the survivor."""
     caught_J, contact_J = arrival.caught_J or 0.0, max(arrival.neighbours_J, 0.0)
-    ejecta = None if source.module is None else source.module.ejecta
-    most = ABSORBED[1]
-    if ejecta is not None and ejecta.shares is None and 0.0 < ejecta.absorbed < most:
-        taken = ejecta.absorbed
-        if caught_J * (most / taken - 1.0) >= short_J:
-            yield Doubt(
-                key=ABSORBED_KEY, low=f"{taken:g}", high=f"{most:g}",
-                text=f"{100 * most:.0f} % of ejecta that stay on a cell they hit, not "
-                f"{100 * taken:.3g} %",
-            )  # fmt: skip
+    most, taken = ABSORBED[1], _absorbed(source)
+    if 0.0 < taken < most and caught_J * (most / taken - 1.0) >= short_J:
+        yield Doubt(
+            key=ABSORBED_KEY, low=f"{taken:g}", high=f"{most:g}",
+            text=f"{100 * most:.0f} % of ejecta that stay on a cell they hit, not "
+            f"{100 * taken:.3g} %",
+        )  # fmt: skip
     if source.runaway_section.get("body_share") is not None:
         return
     for share in BODY:
