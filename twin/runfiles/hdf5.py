@@ -286,13 +286,19 @@ class RunFile:
     def append_checkpoint(
         self, tick: int, time_s: float, buffers: Mapping[str, NDArray[Any]]
     ) -> None:
-        """Store a whole state as ``/checkpoints/<tick>``; a later one of the same tick wins."""
-        if str(tick) in self._checkpoints:
-            del self._checkpoints[str(tick)]
-        group = self._checkpoints.create_group(str(tick))
+        """Store a whole state as ``/checkpoints/<tick>``; a later one of the same tick wins.
+
+        It is named only once it is on the disk: whoever looks up a name in a file walks through
+        all groups, and a group that a kill left half written would end the walk.
+        """
+        group = self._checkpoints.create_group(None)
         group.attrs.update({"tick": np.int64(tick), "time_s": float(time_s)})
         for name, values in buffers.items():
             group.create_dataset(name, data=np.asarray(values))
+        self._file.flush()
+        if str(tick) in self._checkpoints:
+            del self._checkpoints[str(tick)]
+        self._checkpoints[str(tick)] = group
 
     def write_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Set root attributes; mappings and lists become JSON."""
@@ -374,6 +380,11 @@ def open_file(path: Path) -> Any:
             f"{path} has run format {version}; this packtwin reads up to {FORMAT_VERSION}"
         )
     return file
+
+
+def axis_name(dataset: Any) -> str:
+    """Return the name of the second dimension of a channel, as its scale itself holds it."""
+    return h5py.h5ds.get_scale_name(dataset.dims[1][0].id).decode()
 
 
 def python_value(value: Any) -> Any:

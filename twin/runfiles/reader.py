@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from twin.runfiles.hdf5 import open_file, python_value
+from twin.runfiles.hdf5 import axis_name, open_file, python_value
 from twin.runfiles.layout import TABLE_GROUPS, TEXT, Axis, ChannelSpec
 
 TRIES, FLUSH_S = 5, 0.05
@@ -76,7 +76,7 @@ class RunReader:
             lengths.append(len(dataset))
             if name == "time_s":
                 continue
-            axis = dataset.dims[1][0].name.rsplit("/", 1)[1] if dataset.ndim == 2 else None
+            axis = axis_name(dataset) if dataset.ndim == 2 else None
             attributes = {key: python_value(v) for key, v in dataset.attrs.items()}
             if axis is not None and axis not in self.axes:
                 self.axes[axis] = self._read_axis(group, axis, attributes.get("coordinates", ""))
