@@ -36,17 +36,24 @@ class Contents(NamedTuple):
 
 
 @inlined
-def interpolated(x, knots, values):
-    """Read a line through points, held at both ends."""
+def between(soc, knots):
+    """Give the knot below a state of charge and how far it is to the next, held at both ends."""
     last = len(knots) - 1
-    if not x > knots[0]:
-        return values[0]
-    if x >= knots[last]:
-        return values[last]
-    k = 0
-    while knots[k + 1] <= x:
-        k += 1
-    return values[k] + (values[k + 1] - values[k]) * (x - knots[k]) / (knots[k + 1] - knots[k])
+    k, part = 0, 0.0
+    if soc >= knots[last]:
+        k = last
+    elif not soc <= knots[0]:
+        while knots[k + 1] <= soc:
+            k += 1
+        part = (soc - knots[k]) / (knots[k + 1] - knots[k])
+    return k, part
+
+
+@inlined
+def interpolated(soc, knots, values):
+    """Read a line through points, held at both ends."""
+    k, part = between(soc, knots)
+    return values[k] if part == 0.0 else values[k] + part * (values[k + 1] - values[k])
 
 
 @inlined

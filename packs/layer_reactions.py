@@ -21,16 +21,19 @@ from cell_models.jit import kernel
 from cell_models.runaway import ONSET_K_PER_S, REACTING, STALLED
 from packs.arrays import Floats
 from packs.burning import (
+    BURNT_K_PER_S,
     COLLAPSED,
     ERUPTED,
     FAILED,
     FUEL_LEFT_K,
     NEWS,
     SPENT,
+    WHOLE,
     burn,
     dries,
     matter_lost,
     next_phase,
+    own_charge,
     progressed,
 )
 from packs.flows import EJECTED, REACTION, add_to
@@ -77,8 +80,8 @@ def erupt_layer(c, node, T, share, of_planned, of_currents_J, numbers, layers):
 
 
 @kernel
-def react_layer(c, layer, h, of_currents_J, numbers, a, layers):
-    """Let one layer react.
+def react_layer(c, layer, h, of_currents_J, own_J, numbers, a, layers):
+    """Let one layer react, with its part of the heat of currents and of the cell's own charge.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def react_layer(c, layer, h, of_currents_J, numbers, a, layers):
             node,
             T,
             share,
-            (burnt + of_currents_J) / a.planned_J[at],
+            (burnt + max(own_J, 0.0)) / a.planned_J[at],
             of_currents_J,
             numbers,
             layers,
@@ -122,11 +125,15 @@ def react_layer(c, layer, h, of_currents_J, numbers, a, layers):
 def react_layers(c, h, numbers, cells, site, a, layers):
     """Let all layers of one cell react; return a status, as `packs.runaway.react_nodes`."""
     of_currents_J = h * max(cells.heat_W[c] + cells.extra_W[c], 0.0) / layers.count
+    is_slow = of_currents_J * layers.count < h * BURNT_K_PER_S * a.capacity_J_per_K[c]
+    if a.phase[c] & WHOLE == WHOLE and is_slow:
+        of_currents_J = 0.0  # a burnt-out cell keeps that heat
+    own_J = own_charge(h, cells.heat_W[c], cells.voltage_V[c], cells.current_A[c]) / layers.count
     released = lost = left_J_per_K = fastest = hottest = fuel = 0.0
     found, of_all = 0, SPENT
     for layer in range(layers.count):
         heat, out, leaves, rate, left, news = react_layer(
-            c, layer, h, of_currents_J, numbers, a, layers
+            c, layer, h, of_currents_J, own_J, numbers, a, layers
         )
         fuel += left
         released += heat
@@ -143,14 +150,14 @@ def react_layers(c, h, numbers, cells, site, a, layers):
     a.ejected_kg[c] += a.out_kg[c]
     a.reaction_J[c] += released
     if a.phase[c] & COLLAPSED:
-        a.to_give_J[c] -= of_currents_J * layers.count
+        a.to_give_J[c] -= own_J * layers.count
     a.progress[c] = progressed(a.progress[c], a.reaction_J[c], fuel, a.held_J[c], a.to_give_J[c])
     a.out_J[c] = lost
     a.ejected_J[c] += lost
     add_to(site.total, site.low, REACTION, released)
     add_to(site.total, site.low, EJECTED, lost)
     news = (found & ~SPENT) | of_all
-    news |= dries(a.phase[c], a.locked_J[c], a.to_give_J[c])
+    news |= dries(a.phase[c], a.locked_J[c], a.to_give_J[c], own_J * layers.count)
     a.news[c] = news
     status = REACTING if fastest > ONSET_K_PER_S else OK
     return status | (NEWS if news != 0 else 0)

@@ -28,10 +28,11 @@ from packs.flows import book
 from packs.groups import WIDTH
 from packs.ladder import open_ladder
 from packs.network import solve_bus
+from packs.pace import next_length
 from packs.pcs import move_pcs
 from packs.prepare import prepare
 from packs.runaway import add_shorts
-from packs.switchgear import IDLE_TICK, NEVER_S, heat_fuses
+from packs.switchgear import NEVER_S, heat_fuses
 from packs.thermal import advance_equipped, advance_heat, parts_at
 
 OCV_OR_TEMPERATURE = 3
@@ -100,27 +101,6 @@ class Moving(NamedTuple):
     spare: Ints
     plain: Floats
     reach: np.uint64
-
-
-@kernel
-def next_length(tick, horizon, longest, short, is_moving, alert_until, melts_at, probe):
-    """Give the length of the step from a tick on: short on alert, and never past what moves or
-    melts.
-
-    Parameters
-    ----------
-    tick, horizon, longest, short : int
-    is_moving : bool
-        A contactor is on its way, or a link is precharged.
-    alert_until, melts_at, probe : int
-        As the plant remembers them.
-    """
-    length = min(horizon - tick, longest)
-    if is_moving or tick < alert_until:
-        length = min(length, short)
-    if melts_at != IDLE_TICK:
-        length = min(length, max(1, melts_at - tick))
-    return length if probe == 0 else 1
 
 
 @inlined

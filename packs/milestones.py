@@ -27,14 +27,14 @@ from packs.burning import (
 )
 from packs.flows import FUELLED, add_to
 from packs.milestone_places import open_milestones
+from packs.pace import ALERT_TICKS
 
 NEAR_SOC = 0.1
 """So far from the charge that they were fitted at, reactions are taken to hold; assumed."""
 DRIED = 1e4
 """Times its resistance has a cell that gives no more charge; so much that heat of it is none."""
-ALERT_TICKS, EMPTY_TICKS = 1000, 20_000
-"""How long the short step holds after a cell has changed; and for the charge of a torn one, which
-is gone by then [ms]."""
+EMPTY_TICKS = 20_000
+"""How long the short step holds for the charge of a torn cell, which is gone by then [ms]."""
 SHORT_S, EVENT_S = 10.0, 3.5
 """In so long the short of a collapsed separator alone would empty its cell (Feng 2015, as in
 ``nmc_prismatic``), and an erupting one by itself: how long the event of a 21700 takes (databank).
@@ -46,8 +46,8 @@ CODES = (
 )  # fmt: skip
 BEYOND, COLLAPSE, RUNAWAY, BURNT_OUT, OPENED, BROKEN = range(len(CODES))
 """What the log says of a cell."""
-OF_LOG = 6
-"""Entries of the log for each cell; a step fills at most five."""
+OF_STEP, OF_LOG = 5, 6
+"""Entries of the log for each cell: so many a step fills at most, and so many there are."""
 
 RESIZED, REWIRED, ENDS = 1, 2, 4
 """Bits of what followed: resistances are to be scaled by `resize`; shorts or cells have changed; a
@@ -66,7 +66,7 @@ def log(m, end, code, c, value, limit):
 @inlined
 def log_is_full(m):
     """Say whether the log may have no room for another step."""
-    return m.n_logged[0] > (OF_LOG - 5) * len(m.news)
+    return m.n_logged[0] > (OF_LOG - OF_STEP) * len(m.news)
 
 
 @inlined
@@ -88,12 +88,25 @@ def tell_charge(end, c, soc, bit, m):
 
 
 @kernel
-def begin(end, c, soc, m, site):
-    """Give a cell that becomes hot the reactants of its charge; the ledger books the change."""
+def expect_charge(c, soc, stored_J, m):
+    """Set how much of the charge of a cell will go through its short, and how much never will."""
+    given = given_at(soc, m.contents)
+    m.held_J[c] = m.to_give_J[c] = given * max(stored_J, 0.0)
+    m.locked_J[c] = (1.0 - given) * max(stored_J, 0.0)
+
+
+@kernel
+def begin(end, c, soc, stored_J, m, site):
+    """Give a cell that becomes hot the reactants of its charge; the ledger books the change.
+
+    Its charge belongs to its event from now on: how far that has come, and so how much gas there
+    is, goes by all of its heat.
+    """
     before_J, nodes, k = fuel(c, m), m.rules.nodes, len(m.contents.start)
     for node in range(c * nodes, (c + 1) * nodes):
         fill_node(node * k, soc, 1.0 / nodes, m.contents, m.extents, m.energy_J)
     m.soc[c] = soc
+    expect_charge(c, soc, stored_J, m)
     m.n_begun[0] += 1
     add_to(site.total, site.low, FUELLED, fuel(c, m) - before_J)
     tell_charge(end, c, soc, BEGUN, m)
@@ -113,9 +126,7 @@ def collapse(end, c, soc, stored_J, m, site):
         recharge_node(node * k, m.soc[c], soc, m.contents, m.extents, m.energy_J)
     m.soc[c] = soc
     add_to(site.total, site.low, FUELLED, fuel(c, m) - before_J)
-    given = given_at(soc, m.contents)
-    m.held_J[c] = m.to_give_J[c] = given * max(stored_J, 0.0)
-    m.locked_J[c] = (1.0 - given) * max(stored_J, 0.0)
+    expect_charge(c, soc, stored_J, m)
     m.own_S[c] = 1.0 / m.rules.short_ohm
     log(m, end, COLLAPSE, c, m.hottest_K[c], m.rules.separator_K)
 
@@ -146,7 +157,7 @@ def scale(m, c, factor):
 def follow(end, c, found, soc, stored_J, m, cells, site):
     """Write what follows from the news of one cell; return whether its electrodes tear now."""
     if found & BEGUN:
-        begin(end, c, soc, m, site)
+        begin(end, c, soc, stored_J, m, site)
     if found & COLLAPSED:
         collapse(end, c, soc, stored_J, m, site)
     if found & RAN:

@@ -30,9 +30,10 @@ from packs.flows import book_stage
 from packs.heat_links import fill_network, needs_network
 from packs.layers import settle_stage
 from packs.lumping import draw_cells
-from packs.macro import OCV_OR_TEMPERATURE, next_length
+from packs.macro import OCV_OR_TEMPERATURE
 from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.notice import Notice
+from packs.pace import ALERT_TICKS, next_length
 from packs.prepare import prepare_stage, settings_of, switch_stage
 from packs.runaway_cells import RunawayCells, declare_runaway
 from packs.spec import PackSpec
@@ -50,9 +51,6 @@ from packs.switchgear import (
 from packs.telling import tell_broken, tell_cuts, tell_welds, weld_making
 from packs.thermal import heat_paths, heat_stage, largest_rate, parts_at
 from packs.topology import Topology
-
-ALERT_TICKS = 1000
-"""How long the short step holds after switchgear moved or a fault changed [ms]."""
 
 
 class Plant:

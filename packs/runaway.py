@@ -55,16 +55,15 @@ from packs.burning import (
     dries,
     matter_lost,
     next_phase,
+    own_charge,
     part,
     progressed,
 )
 from packs.flows import EJECTED, REACTION, add_to
 from packs.layer_reactions import react_layers
 from packs.layers import settle_cell
+from packs.pace import ALERT_TICKS
 from packs.runaway_places import numbers_at, open_reacting_layers, open_runaway
-
-ALERT_MS = 1000
-"""How long the short step holds after a cell has reacted."""
 
 
 @kernel
@@ -130,7 +129,8 @@ def react_nodes(count, h, numbers, cells, site, a):
         Status.
     """
     temperature_K, kelvin_per_J, heat_W = cells.temperature_K, cells.kelvin_per_J, cells.heat_W
-    extra_W, total, total_low = cells.extra_W, site.total, site.low
+    extra_W, voltage_V, current_A = cells.extra_W, cells.voltage_V, cells.current_A
+    total, total_low = site.total, site.low
     extents, energy_J, capacity_J_per_K = a.extents, a.energy_J, a.capacity_J_per_K
     shares, planned_J, reaction_J, progress = a.share, a.planned_J, a.reaction_J, a.progress
     to_give_J, held_J, locked_J = a.to_give_J, a.held_J, a.locked_J
@@ -153,12 +153,13 @@ def react_nodes(count, h, numbers, cells, site, a):
         rate = released / (C * h)
         lost = (1.0 - share) * released
         currents_J = h * max(heat_W[c] + extra_W[c], 0.0)
+        own_J = own_charge(h, heat_W[c], voltage_V[c], current_A[c])
         if phase & ERUPTED:
             of_currents = (1.0 - share) * currents_J
             T -= of_currents / C
             leaves, carried = matter_lost(
                 numbers.ejected_mass, numbers.capacity_J_per_K, C, T,
-                (burnt + currents_J) / planned_J[c], numbers.reference_K,
+                (burnt + max(own_J, 0.0)) / planned_J[c], numbers.reference_K,
             )  # fmt: skip
             lost += of_currents + carried
             capacity_J_per_K[c] = C - leaves
@@ -168,7 +169,7 @@ def react_nodes(count, h, numbers, cells, site, a):
         temperature_K[c] = T
         reaction_J[c] += released
         if phase & COLLAPSED:
-            to_give_J[c] -= currents_J
+            to_give_J[c] -= own_J
         progress[c] = progressed(progress[c], reaction_J[c], left, held_J[c], to_give_J[c])
         out_J[c] = lost
         ejected_J[c] += lost
@@ -176,7 +177,7 @@ def react_nodes(count, h, numbers, cells, site, a):
         add_to(total, total_low, EJECTED, lost)
         has_fuel = left > FUEL_LEFT_K * C
         news = next_phase(phase, T, rate, has_fuel, progress[c], numbers.separator_K)
-        news |= dries(phase, locked_J[c], to_give_J[c])
+        news |= dries(phase, locked_J[c], to_give_J[c], own_J)
         if status & (STALLED | NOT_FINITE) or not math.isfinite(T):
             news |= FAILED
         all_news[c] = news
@@ -253,7 +254,7 @@ def react_cells(end, h, where, cells, site, floats, ints):
     else:
         status = AWAKE | react_nodes(count, h, numbers, cells, site, a)
     if status & REACTING:
-        ints[numbers.alert_at] = max(ints[numbers.alert_at], end + ALERT_MS)
+        ints[numbers.alert_at] = max(ints[numbers.alert_at], end + ALERT_TICKS)
     if melts(numbers, floats, ints):
         status |= OF_HOUSING
     return status

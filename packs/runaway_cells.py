@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cell_models.contents import Contents
 from cell_models.jit import bound
 from cell_models.runaway_tables import KernelTables, amounts, kernel_tables
 from packs.burning import INERT
@@ -85,8 +86,7 @@ def declare_runaway(schema: Schema, spec: PackSpec, topology: Topology) -> None:
 
 def _declare_log(schema: Schema, n: int, tables: KernelTables) -> None:
     """Declare what `packs.milestones` reads and writes besides."""
-    names = ("start", "energy_J", "follows", "soc", "reactions", "charge")
-    for name, array in zip(names, tables.contents, strict=True):
+    for name, array in zip(Contents._fields, tables.contents, strict=True):
         schema.scratch("of_contents", name, array.size, integer=name == "follows")
     schema.scratch("of_milestones", "rules", N_RULES)
     schema.scratch("of_milestones", "values", 2 * OF_LOG * n)
@@ -184,10 +184,7 @@ class RunawayCells:
             valid_from_soc=asked.params.valid_from_soc, valid_to_soc=asked.params.valid_to_soc,
             nodes=self._nodes,
         )  # fmt: skip
-        of_full = (
-            contents.start, contents.energy_J, contents.follows, contents.soc, contents.reactions,
-            contents.charge,
-        )  # fmt: skip
+        of_full = tuple(getattr(contents, name) for name in Contents._fields)
         for array, values in zip(of_full, tables.contents, strict=True):
             array[:] = values
         self._logged, self._values, self._n_logged = own.logged, own.values, own.n_logged

@@ -126,8 +126,9 @@ class RunawayArrays(NamedTuple):
     planned_J : float64 (n * m,)
         With so much heat after the eruption leaves all that ever leaves.
     to_give_J, held_J, locked_J : float64 (n,)
-        Of the charge of a collapsed cell, as heat of currents: what is to come until it gives no
-        more, what that was when the separator collapsed, and what stays for good.
+        Of its own charge, heat of what others feed into it not counted: what is to come through the
+        short of a cell until it gives no more, what that was when it began to react, from the
+        collapse of its separator on what it was then, and what stays.
     """
 
     extents: Floats

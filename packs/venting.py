@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cell_models.contents import between
 from cell_models.gases import ANTOINE, CP, MOLAR_MASS, N_SPECIES, T0_K, R, Species
 from cell_models.jit import inlined, kernel
 from cell_models.vent import (
@@ -161,20 +162,6 @@ def vent_arrays(state: State) -> VentArrays:
         kept.fill_mol, kept.gas_mol, kept.solvent_mol, kept.spent, kept.is_open, step.taken_J,
         step.latent_J, step.lost_kg, step.solids_J, step.solids_kg, step.acting,
     )  # fmt: skip
-
-
-@inlined
-def between(soc, knots):
-    """Give the knot below a state of charge and how far it is to the next, held at both ends."""
-    last = len(knots) - 1
-    k, part = 0, 0.0
-    if soc >= knots[last]:
-        k = last
-    elif not soc <= knots[0]:
-        while knots[k + 1] <= soc:
-            k += 1
-        part = (soc - knots[k]) / (knots[k + 1] - knots[k])
-    return k, part
 
 
 @inlined
