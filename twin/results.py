@@ -17,7 +17,7 @@ from twin.whatif.cells import front_of, injected, lost_of, margin_of, outcomes, 
 from twin.whatif.doubts import doubts_of, fewer_ejecta
 from twin.whatif.flags import flags_of, limits_of, warned_of
 from twin.whatif.gas import gas_of, peaks_of
-from twin.whatif.heat import arrival_of, failed_of, feeds_of, split_of
+from twin.whatif.heat import arrival_of, failed_of, feeds_of, held_of, split_of
 from twin.whatif.source import PHASE, Source
 from twin.whatif.tree import Answer, Front, Lost, Warned, WhatIf
 from twin.whatif.words import NO_ROWS, NOT_RECORDED, answer_of
@@ -78,6 +78,7 @@ def _read(source: Source) -> WhatIf:
         said = NO_ROWS if PHASE in run.channels and not run.rows else NOT_RECORDED
         return WhatIf(
             **about, has_runaway=False, did_spread=False, cells=(), seed=None, arrival=None,
+            held=None,
             answer=Answer(spread=said, caveat="", far="", after_alarm="", why=""),
             front=Front(speed_m_per_s=None, r2=None, n_cells=0, reason="no reacting cells"),
             lost=Lost(
@@ -87,7 +88,7 @@ def _read(source: Source) -> WhatIf:
             peaks=peaks_of(source), heat=None, failed_heat=None, body_share=None, feeds=(),
             margin=None, margin_is_within_assumptions=False, doubts=(), flags=(),
             warned=Warned(flag_s=None, code="", before_first_s=None, before_second_s=None),
-            gas=gas_of(source), limits=(), notes=(),
+            gas=gas_of(source), limits=(), faults=(), began_s=None, notes=(),
         )  # fmt: skip
     return _reacting(source, about)
 
@@ -103,8 +104,9 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
     fewer = fewer_ejecta(source, arrival)
     peaks = peaks_of(source)
     reactions = source.reactions
+    held = held_of(source, seed, margin)
     answer = answer_of(
-        cells, seed, front, lost, margin, warned, arrival, feeds, faults, doubts, fewer,
+        cells, seed, front, lost, margin, warned, arrival, held, feeds, faults, doubts, fewer,
         source.study if doubts else "",
     )  # fmt: skip
     if source.run.ended != "done":
@@ -117,9 +119,11 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
         **about, has_runaway=True, did_spread=lost.followed > 0, cells=cells, seed=seed,
         answer=answer,
         front=front, lost=lost, peaks=peaks, heat=split_of(source), arrival=arrival,
+        held=held,
         failed_heat=failed_of(source, cells), doubts=doubts + fewer,
         margin_is_within_assumptions=bool(doubts),
         body_share=None if reactions is None else reactions.body_share,
-        limits=limits_of(source, peaks), feeds=feeds, margin=margin, flags=flags, warned=warned,
+        faults=faults.faults, began_s=faults.began_s, limits=limits_of(source, peaks),
+        feeds=feeds, margin=margin, flags=flags, warned=warned,
         gas=gas_of(source), notes=tuple(notes),
     )  # fmt: skip

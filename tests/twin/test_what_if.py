@@ -48,7 +48,7 @@ def test_the_seed_is_the_cell_with_the_fault(spread: WhatIf) -> None:
     assert spread.seed is not None
     assert spread.seed.cells == (0,)
     assert spread.seed.is_injected
-    assert spread.seed.began_s == 30.0
+    assert spread.began_s == 30.0
     assert spread.did_spread
 
 

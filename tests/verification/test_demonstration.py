@@ -35,7 +35,7 @@ def forks() -> dict[str, list[str]]:
 def futures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, WhatIf]:
     folder = tmp_path_factory.mktemp("demo")
     parent = folder / "demo.h5"
-    until = ["duration=11 min"]
+    until = ["duration=13 min"]
     run_to_end(start_run(load_scenario("runaway_whatif", until), parent))
     alarm_s = first_alarm_s(parent)
     assert alarm_s is not None
@@ -46,27 +46,33 @@ def futures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, WhatIf]:
     return found
 
 
-def test_as_built_one_cell_is_lost_and_the_page_says_why_no_other(futures) -> None:
+def test_as_built_the_plate_holds_the_cell_and_the_page_says_by_how_much(futures) -> None:
     built = futures["demo.h5"]
-    assert built.lost.ran_away == 1
-    assert built.margin is not None and 2.0 < built.margin.margin_K < 30.0
-    assert built.answer.spread.startswith("It did not spread")
-    assert "ejecta" in built.answer.why
-    assert built.margin_is_within_assumptions and "not sure" in built.answer.caveat
+    assert (built.lost.ran_away, built.lost.vented) == (0, 1)
+    assert built.margin is not None and 25.0 < built.margin.margin_K < 40.0
+    assert built.answer.spread.startswith("No cell ran away")
+    assert "below the collapse of separators" in built.answer.why
+    assert built.held is not None and built.held.short_J > 0.9 * built.held.came_J
+    assert built.held.gone_J > 0.5 * built.held.came_J
+    assert "a short in it" in built.answer.why
+    assert not built.margin_is_within_assumptions and not built.answer.caveat
 
 
 def test_without_coolant_it_spreads_and_with_a_sheet_it_does_not(futures) -> None:
     lost, sheet = futures["demo-ignored.h5"], futures["demo-barrier.h5"]
     assert lost.lost.ran_away == 96
     assert lost.front is not None and lost.front.speed_m_per_s > 0.0
+    assert "ejecta" in lost.answer.why and "not sure" in lost.answer.caveat
     assert sheet.lost.ran_away == 1
-    assert sheet.margin is not None and sheet.margin.margin_K > 30.0
-    assert not sheet.margin_is_within_assumptions and not lost.margin_is_within_assumptions
+    assert sheet.margin is not None and 20.0 < sheet.margin.margin_K < 40.0
+    assert sheet.answer.spread.startswith("It did not spread")
 
 
 def test_every_future_knows_the_alarm_and_closes_its_books(futures) -> None:
     for name, found in futures.items():
-        assert found.warned.before_first_s is not None and found.warned.before_first_s > 60.0, name
+        assert found.warned.flag_s is not None, name
+        if found.lost.ran_away:
+            assert found.warned.before_first_s > 60.0, name
         assert found.energy_residual < 1e-9, name
         assert found.peaks.cell.value < 1600.0 and found.peaks.gas.value < 2000.0, name
 

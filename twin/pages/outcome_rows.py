@@ -30,10 +30,9 @@ def outcome_rows(found: WhatIf) -> Iterator[tuple[str, str]]:
 
 def began(found: WhatIf) -> str:
     """Return what was injected, and when."""
-    seed = found.seed
-    if seed is None or not seed.faults:
+    if not found.faults or found.began_s is None:
         return ""
-    return f"{'; '.join(seed.faults)}, from {clock(seed.began_s)}"
+    return f"{'; '.join(found.faults)}, from {clock(found.began_s)}"
 
 
 def warning(found: WhatIf) -> str:

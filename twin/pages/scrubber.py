@@ -106,7 +106,7 @@ def window(shown: Sequence[Future]) -> tuple[float, float]:
     for future in shown:
         found = future.found
         ran = [cell.triggered_s or 0.0 for cell in found.ran_away]
-        first = found.seed.began_s if found.seed is not None else None
+        first = found.began_s
         begin.append(first if first is not None else min(ran, default=found.start_s))
         late = max(ran, default=found.end_s)
         if found.margin is not None and ran:

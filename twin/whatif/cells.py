@@ -115,8 +115,8 @@ def seed_of(cells: tuple[CellOutcome, ...], faults: Injected) -> Seed | None:
         return None
     own = tuple(cell.cell for cell in ran if cell.cell in faults.cells)
     return Seed(
-        cells=own or (ran[0].cell,), faults=faults.faults, is_injected=bool(own),
-        began_s=faults.began_s, first_s=ran[0].triggered_s or 0.0,
+        cells=own or (ran[0].cell,), is_injected=bool(own),
+        first_s=ran[0].triggered_s or 0.0,
     )  # fmt: skip
 
 

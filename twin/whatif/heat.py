@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.whatif.heat_tree import Arrival, FailedHeat, Feed, HeatSplit
+from twin.whatif.heat_tree import Arrival, FailedHeat, Feed, HeatSplit, Held
 from twin.whatif.source import COLLAPSED, HEAT, RAN, Source
 from twin.whatif.tree import CellOutcome, Margin, Seed
 
@@ -108,6 +108,32 @@ def arrival_of(
         needed_J=C * (limit_K - float(T[first])), arrived_J=arrived_J, current_J=current_J,
         reaction_J=reaction_J, caught_J=caught_J,
         neighbours_J=arrived_J - current_J - reaction_J - (caught_J or 0.0),
+    )  # fmt: skip
+
+
+def held_of(source: Source, seed: Seed | None, margin: Margin | None) -> Held | None:
+    """Return what came into the hottest cell and left it again, where none ran away.
+
+    None where one did, the file lacks what is needed, or that cell only cooled.
+    """
+    circuit = source.circuit
+    if seed is not None or margin is None or circuit is None:
+        return None
+    if not source.has(WATTS, VOLTAGE, SHORT, REACTED):
+        return None
+    time_s, T = source.time_s, source.cell(HEAT, margin.cell)
+    last = int(np.argmax(T))
+    if last == 0:
+        return None
+    rows, cell = slice(0, last + 1), margin.cell
+    short_W = source.cell(VOLTAGE, cell)[rows] ** 2 * source.cell(SHORT, cell)[rows]
+    released = source.cell(REACTED, cell)
+    return Held(
+        cell=cell, name=source.name(cell), from_s=float(time_s[0]), until_s=float(time_s[last]),
+        short_J=float(np.trapezoid(short_W, time_s[rows])),
+        current_J=float(np.trapezoid(source.cell(WATTS, cell)[rows], time_s[rows])),
+        reaction_J=float(released[last] - released[0]),
+        stored_J=circuit.heat_capacity_J_per_K * float(T[last] - T[0]),
     )  # fmt: skip
 
 

@@ -126,6 +126,44 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Heat of the hottest cell up to its peak, where none ran away: why it did not [J].
+
+    From recorded rows and the cell's heat capacity.
+
+    Attributes
+    ----------
+    cell : int
+    name : str
+    from_s, until_s : float
+        From the first row to the peak of its temperature.
+    short_J, current_J, reaction_J : float
+        That came into it: by shorts in it, by other currents, by its own reactions.
+    stored_J : float
+        What its temperature rose by, times its heat capacity.
+    """
+
+    cell: int
+    name: str
+    from_s: float
+    until_s: float
+    short_J: float
+    current_J: float
+    reaction_J: float
+    stored_J: float
+
+    @property
+    def came_J(self) -> float:
+        """All that came into it."""
+        return self.short_J + self.current_J + self.reaction_J
+
+    @property
+    def gone_J(self) -> float:
+        """What left it again: to plate, neighbours and housing, and with what it vented."""
+        return self.came_J - self.stored_J
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """What flowed into a failed cell through its terminals, from recorded rows.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from twin.whatif.heat_tree import Arrival, FailedHeat, Feed, HeatSplit
+from twin.whatif.heat_tree import Arrival, FailedHeat, Feed, HeatSplit, Held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,20 +58,14 @@ class Seed:
     ----------
     cells : tuple of int
         That ran away and had a fault of their own; where none had, the first that ran away.
-    faults : tuple of str
-        Of the answer key: name, kind, size and place.
     is_injected : bool
         Whether a fault sits in the seed itself.
-    began_s : float or None
-        When the first of these faults began.
     first_s : float
         When the first cell ran away.
     """
 
     cells: tuple[int, ...]
-    faults: tuple[str, ...]
     is_injected: bool
-    began_s: float | None
     first_s: float
 
 
@@ -250,8 +244,9 @@ class WhatIf:
 
     `limits` are sentences on where the run left what the model holds for, by time. `body_share` is
     what the scenario says an erupting cell keeps of all its heat; None where it cannot be read.
-    `doubts` are assumptions of which each alone may turn the outcome; for a run that did not
-    spread, or not to all, `margin_is_within_assumptions` tells that there is one.
+    `faults` are those of the answer key that came (name, kind, size and place), `began_s` when the
+    first of them did. `doubts` are assumptions of which each alone may turn the outcome; for a run
+    that did not spread, or not to all, `margin_is_within_assumptions` tells that there is one.
     """
 
     file: str
@@ -263,6 +258,8 @@ class WhatIf:
     did_spread: bool
     answer: Answer
     limits: tuple[str, ...]
+    faults: tuple[str, ...]
+    began_s: float | None
     cells: tuple[CellOutcome, ...]
     seed: Seed | None
     front: Front
@@ -272,6 +269,7 @@ class WhatIf:
     failed_heat: FailedHeat | None
     body_share: float | None
     arrival: Arrival | None
+    held: Held | None
     feeds: tuple[Feed, ...]
     margin: Margin | None
     margin_is_within_assumptions: bool

@@ -12,6 +12,7 @@ from twin.whatif.tree import (
     Doubt,
     Feed,
     Front,
+    Held,
     Lost,
     Margin,
     Seed,
@@ -28,8 +29,9 @@ RISING = " It was still warming when the file ends, so this is not the last word
 
 def answer_of(
     cells: tuple[CellOutcome, ...], seed: Seed | None, front: Front, lost: Lost,
-    margin: Margin | None, warned: Warned, arrival: Arrival | None, feeds: tuple[Feed, ...],
-    faults: Injected, doubts: tuple[Doubt, ...], fewer: tuple[Doubt, ...], study: str,
+    margin: Margin | None, warned: Warned, arrival: Arrival | None, held: Held | None,
+    feeds: tuple[Feed, ...], faults: Injected, doubts: tuple[Doubt, ...],
+    fewer: tuple[Doubt, ...], study: str,
 ) -> Answer:  # fmt: skip
     """Return whether it spread, how sure that is, how far, how long after the alarm, and why."""
     caveat = _caveat(doubts, margin, None if seed is None else lost, study)
@@ -39,7 +41,8 @@ def answer_of(
     if seed is None:
         return Answer(
             spread="No cell ran away.", caveat=caveat, far="",
-            after_alarm=_calm_alarm(warned, faults), why=_closest(margin),
+            after_alarm=_calm_alarm(warned, faults),
+            why=_closest(margin, "The cell that came closest") + _held(held),
         )  # fmt: skip
     return Answer(
         spread=_spread(cells, seed, lost), caveat=caveat,
@@ -133,7 +136,7 @@ def _calm_alarm(warned: Warned, faults: Injected) -> str:
     return f"First alarm ({warned.code.replace('_', ' ')}) at {clock(warned.flag_s)}{since}."
 
 
-def _closest(margin: Margin | None) -> str:
+def _closest(margin: Margin | None, which: str = "The closest survivor") -> str:
     if margin is None:
         return "The file does not say how close the others came."
     limit = celsius(margin.limit_K)
@@ -144,8 +147,24 @@ def _closest(margin: Margin | None) -> str:
             f"{limit}), yet it did not run away.{tail}"
         )
     return (
-        f"The closest survivor ({margin.name}) reached {celsius(margin.peak_K)}, "
+        f"{which} ({margin.name}) reached {celsius(margin.peak_K)}, "
         f"{margin.margin_K:.1f} K below the collapse of separators at {limit}.{tail}"
+    )
+
+
+def _held(held: Held | None) -> str:
+    """Return what came into the hottest cell and went again; empty where that is not told."""
+    if held is None or held.came_J <= 0.0 or held.gone_J <= 0.0:
+        return ""
+    sources = [
+        ("a short in it", held.short_J), ("currents", held.current_J),
+        ("its reactions", held.reaction_J),
+    ]  # fmt: skip
+    name, most_J = max(sources, key=lambda item: item[1])
+    return (
+        f" By then {held.came_J / 1e3:.3g} kJ had come into it, {100.0 * most_J / held.came_J:.0f} "
+        f"% of them by {name}, and {held.gone_J / 1e3:.3g} kJ had left it again, to what it "
+        "touches or with what it vented."
     )
 
 
