@@ -19,6 +19,7 @@ TRIGGERED_S = {0: 100.0, 1: 120.0, 2: 140.0}
 PEAK_K = {0: 1100.0, 1: 900.0, 2: 880.0, 3: 440.0}
 SHORT_OHM = 2e-3
 HOT_K = 298.15
+CAPACITY_AH = 5.0
 MODULE = np.repeat([0, 1], 4)
 GROUP = np.tile(np.repeat([0, 1], 2), 2)
 SCENARIO = "name: made\ncell:\n  parameters: lg_m50\n  runaway: {set: nmc_21700_arc}\n"
@@ -89,7 +90,7 @@ def specs(runaway: bool, gas: bool) -> list[ChannelSpec]:
     return found
 
 
-def state_at(t: float, only_first: bool) -> dict[str, Any]:
+def state_at(t: float, only_first: bool, fed_A: float) -> dict[str, Any]:
     """Return every channel at a time, by name."""
     T, phase = np.full(N, HOT_K), np.zeros(N)
     since, released = np.full(N, np.nan), np.zeros(N)
@@ -108,6 +109,8 @@ def state_at(t: float, only_first: bool) -> dict[str, Any]:
         if t >= at + 10.0:
             phase[cell], T[cell], voltage[cell] = 31, PEAK_K[cell] - t, 0.0
             current[cell] = 0.0
+    if phase[0] >= 3 and phase[1] == 0:
+        current[1] = fed_A if t < TRIGGERED_S[0] + 5.0 else 1.0
     T[3] = HOT_K + (PEAK_K[3] - HOT_K) * np.interp(t, [100.0, 200.0, 300.0], [0.0, 1.0, 0.5])
     mol = np.zeros((2, SPECIES))
     mol[0, Species.H2], mol[0, Species.CO2] = 1e-3 * t, 2e-3 * t
@@ -147,15 +150,21 @@ def events() -> list[Event]:
 
 def write_run(
     path: Path, *, runaway: bool = True, gas: bool = False, only_first: bool = False,
-    from_s: float = 0.0, **attributes: Any,
+    from_s: float = 0.0, fed_A: float = 1.0, **attributes: Any,
 ) -> Path:  # fmt: skip
-    """Write the file; `only_first` keeps the second and third cell from running away."""
+    """Write the file; `only_first` keeps the second and third cell from running away.
+
+    The second cell feeds the first with `fed_A` from the collapse of its separator on, for 10 s.
+    """
     channels = specs(runaway, gas)
     about = {
         "scenario": SCENARIO, "scenario_name": "made </script><b>", "scenario_sha256": "made",
         "bms": json.dumps(BMS), "scenario_directory": str(path.parent),
         "parameters": json.dumps(
-            {"cell_x_m": [0.0, 0.02, 0.04, 0.06] * 2, "cell_y_m": [0.0] * N}
+            {
+                "cell_x_m": [0.0, 0.02, 0.04, 0.06] * 2, "cell_y_m": [0.0] * N,
+                "capacity_Ah": CAPACITY_AH,
+            }
         ),
     }  # fmt: skip
     file = RunFile.create(
@@ -172,7 +181,7 @@ def write_run(
         t = ROW_S * k
         if t < from_s:
             continue
-        values = state_at(t, only_first) | LEDGER
+        values = state_at(t, only_first, fed_A) | LEDGER
         for name, array in live.items():
             array[:] = values[name]
         recorder.row(t)

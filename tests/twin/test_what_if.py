@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.twin.runaway_file import LEDGER, MELTS, SHORT_OHM, TRIGGERED_S, write_run
+from twin.pages.outcome_rows import outcome_rows
 from twin.results import what_if
 from twin.runfiles.results import open_run
 from twin.whatif.cells import lost_of, outcomes
@@ -196,3 +198,29 @@ def test_cells_that_vent_or_collapse_without_running_away_are_counted(tmp_path: 
         cells = (first, replace(second, vented_s=290.0, collapsed_s=295.0), *rest)
         lost = lost_of(source, cells, None)
     assert (lost.ran_away, lost.vented, lost.vented_s, lost.collapsed) == (1, 1, 290.0, 1)
+
+
+def test_a_cell_that_feeds_a_short_faster_than_its_circuit_was_fitted_to_is_named(
+    tmp_path: Path,
+) -> None:
+    fast = what_if(write_run(tmp_path / "fast.h5", only_first=True, fed_A=200.0))
+    _, told = fast.limits
+    assert told.startswith(
+        "At 1:35 rack 1, module 1, group 1, cell 2 fed a short in parallel at a rate of 40 C (200 "
+        "A; above 5 C for 10 s, by recorded rows): its circuit was fitted to pulses of up to 1 C, "
+        "with a resistance that does not depend on the current."
+    )
+    assert told.endswith("charge and heat fed for longer than some 10 s are upper bounds.")
+    assert told in dict(outcome_rows(fast))["limits of validity"]
+    slow = what_if(write_run(tmp_path / "slow.h5", only_first=True, fed_A=24.0))
+    assert len(slow.limits) == 1
+
+
+def test_what_is_not_in_the_file_is_not_told_of_high_currents(tmp_path: Path) -> None:
+    def told(name: str, **about: Any) -> list[str]:
+        path = write_run(tmp_path / name, only_first=True, fed_A=200.0, **about)
+        return [text for text in what_if(path).limits if "fed a short" in text]
+
+    assert told("a.h5", parameters="{}") == []
+    [text] = told("b.h5", scenario="name: made\ncell: {parameters: gone.json}\n")
+    assert "(200 A; above 5 C for 10 s, by recorded rows): it is not known here what its" in text

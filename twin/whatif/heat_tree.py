@@ -189,3 +189,27 @@ class Feed:
     charge_As: float
     energy_J: float
     opened_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardestFeeder:
+    """The cell that fed a short of others in parallel at the highest C-rate, in recorded rows.
+
+    Attributes
+    ----------
+    cell : int
+    name : str
+    peak_A, peak_C : float
+        Its highest current, and that over its capacity [1/h].
+    time_s : float
+        Of the peak.
+    lasted_s : float
+        For how long it gave more than `twin.whatif.heat.HIGH_RATE` around the peak.
+    """
+
+    cell: int
+    name: str
+    peak_A: float
+    peak_C: float
+    time_s: float
+    lasted_s: float

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cell_models.ecm_params import EcmParams, load_ecm_params
+from cell_models.ecm_params import EcmParams, load_ecm_params, load_fit_record
 from packs.spec import RunawaySpec
 from twin.pages.verdicts import groups_of_cells
 from twin.runaway_fit import runaway_spec
@@ -122,12 +122,22 @@ class Source:
         return np.ravel(np.unique(pairs, axis=0, return_inverse=True)[1]).astype(np.int64)
 
     @cached_property
+    def _facts(self) -> dict[str, Any]:
+        """What the file says of its cells and where they stand, empty where it is silent."""
+        found = self.run.attributes.get("parameters")
+        return json.loads(found) if isinstance(found, str) else found or {}
+
+    @property
+    def capacity_Ah(self) -> float | None:
+        """Of one cell, as its model has it; None where the file is silent."""
+        return self._facts.get("capacity_Ah")
+
+    @cached_property
     def positions_m(self) -> Floats | None:
         """Where cells stand in their module, (n_cells, 2) [m]; None where the file is silent."""
-        found = self.run.attributes.get("parameters")
-        found = json.loads(found) if isinstance(found, str) else found or {}
         x, y = (
-            np.asarray(found.get(key) or [], dtype=np.float64) for key in ("cell_x_m", "cell_y_m")
+            np.asarray(self._facts.get(key) or [], dtype=np.float64)
+            for key in ("cell_x_m", "cell_y_m")
         )
         n = self.run.axes["cell"].size
         return np.stack([x, y], axis=1) if len(x) == len(y) == n else None
@@ -196,11 +206,24 @@ class Source:
         """Parameters of one cell; None where cells are lumped, or the set is not here."""
         if self.run.lumping:
             return None
-        name = str(self.cell_section.get("parameters", ""))
         try:
-            return load_ecm_params(self._home / name if name.endswith(".json") else name)
+            return load_ecm_params(self._circuit_name)
         except (ValueError, OSError):
             return None
+
+    @cached_property
+    def fitted_C(self) -> float | None:
+        """Largest C-rate of the pulses that the circuit was fitted to; None if not known."""
+        try:
+            scales = load_fit_record(self._circuit_name).get("pulse_scale_C")
+        except (ValueError, OSError):
+            return None
+        return max(map(float, scales)) if scales else None
+
+    @property
+    def _circuit_name(self) -> str | Path:
+        name = str(self.cell_section.get("parameters", ""))
+        return self._home / name if name.endswith(".json") else name
 
     @property
     def hottest(self) -> str:
