@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -103,6 +104,19 @@ def kernels_on_disk() -> tuple[int, int]:
     files = [path for path in kernel_folder().rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     return sum(path.suffix == COMPILED for path in files), size
+
+
+@contextmanager
+def compiling_time() -> Iterator[Callable[[], float]]:
+    """Yield what tells how long kernels have been compiled inside the block so far [s].
+
+    Those that are read from the disk do not count.
+    """
+    from numba.core.event import TimingListener, install_listener
+
+    spent = TimingListener()
+    with install_listener("numba:compile", spent):
+        yield lambda: spent.duration if spent.done else 0.0
 
 
 def is_compiling() -> bool:

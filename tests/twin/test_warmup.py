@@ -10,11 +10,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numba
 import pytest
 
 from cell_models.jit import cache_folder
+from twin.cli.closing import closing_rows
+from twin.warmup import compiling_time, is_compiling
 
 ROOT = Path(__file__).resolve().parents[2]
+CLOSED = {
+    "start_s": 0.0, "duration_s": 1200.0, "ended": "done", "rows": 10, "peak_temperature": None,
+    "min_voltage": None, "max_voltage": None, "soc_error": None, "events": {}, "first_alarm": None,
+    "energy_residual_J": None, "energy_residual_relative": None, "charge_residual_As": None,
+    "file": "a.h5",
+}  # fmt: skip
 
 
 def call(cache: Path, *arguments: str) -> Any:
@@ -39,6 +48,27 @@ def test_warmup_names_every_scenario_and_the_folder(tmp_path: Path) -> None:
     assert found["folder_bytes"] > 0
     assert Path(found["folder"]).is_dir()
     assert "Nothing was left to compile." in call(tmp_path, "warmup")
+
+
+@pytest.mark.skipif(not is_compiling(), reason="nothing is compiled")
+def test_compiling_is_timed_apart_from_running() -> None:
+    compiled = numba.njit(lambda x: x + 1.0)
+    with compiling_time() as spent_s:
+        assert spent_s() == 0.0
+        compiled(1.0)
+        first = spent_s()
+        compiled(2.0)
+        assert spent_s() == first > 0.0
+
+
+def test_a_run_that_compiled_says_so_and_its_speed_is_without() -> None:
+    found = {"wall_s": 395.0, "run_s": 60.0, "compile_s": 320.0, "times_real_time": 20.0}
+    assert dict(closing_rows(CLOSED | found))["wall time"] == (
+        "6 min 35 s, of which 60 s running at 20 × real time and 5 min 20 s compiling kernels, "
+        "which the next run need not do"
+    )
+    ready = dict(closing_rows(CLOSED | found | {"compile_s": 0.0}))["wall time"]
+    assert ready == "6 min 35 s, of which 60 s running at 20 × real time"
 
 
 @pytest.mark.slow

@@ -229,12 +229,14 @@ def _finish(
     """Run to the end, say how it went, and exit with the run's code."""
     from twin.session import STOPPED, Outcome
     from twin.session import run as run_session
+    from twin.warmup import compiling_time
 
     first, started = engine.tick, time.monotonic()
     last = engine.clock.end if end is None else end
     drawn = _is_watched(quiet, as_json) and (pacer is None or pacer.period_ns >= DRAWN_NS)
     with (
-        _progress(first, last, drawn) as bar,
+        compiling_time() as compiled_s,
+        _progress(first, last, drawn, compiled_s) as bar,
         _gentle_interrupt() as interrupted,
     ):
 
@@ -248,8 +250,10 @@ def _finish(
         outcome = run_session(engine, end, look, pacer)
         if outcome.code == INTERRUPTED and interrupted() == signal.SIGTERM:
             outcome = Outcome(STOPPED, f"{TERMINATED} at {engine.tick / 1000.0:g} s")
-    run_s = max(time.monotonic() - started, 1e-9)
+    compile_s = compiled_s()
+    run_s = max(time.monotonic() - started - compile_s, 1e-9)
     facts = _facts(engine, path, outcome, run_s, time.monotonic() - begin, first)
+    facts["compile_s"] = compile_s
     if pacer is not None:
         facts["pacing"] = pacer.summary()
     if as_json:
@@ -317,7 +321,9 @@ def _gentle_interrupt() -> Iterator[Callable[[], int]]:
 
 
 @contextmanager
-def _progress(first: int, last: int, show: bool) -> Iterator[Callable[[int], None]]:
+def _progress(
+    first: int, last: int, show: bool, compiled_s: Callable[[], float]
+) -> Iterator[Callable[[int], None]]:
     """Give a function that draws how far the run is, on stderr; it draws rarely."""
     if not show or last <= first:
         yield lambda tick: None
@@ -341,7 +347,8 @@ def _progress(first: int, last: int, show: bool) -> Iterator[Callable[[int], Non
             if now - drawn < BAR_PERIOD_S:
                 return
             drawn = now
-            speed = times((tick - first) / 1000.0 / max(now - started, 1e-9))
+            running_s = max(now - started - compiled_s(), 1e-9)
+            speed = times((tick - first) / 1000.0 / running_s)
             text = f"{duration(tick // 1000)} of {total}"
             bars.update(task, completed=tick - first, description=text, speed=speed)
             bars.refresh()
