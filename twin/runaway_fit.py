@@ -144,6 +144,14 @@ def unfit(
         return
     collapse_K = section.separator_temperature or params.separator_K
     begins_K = 0.0 if params.curve is None else params.curve.temperature_K[0]
+    if collapse_K < section.gate:
+        own = section.separator_temperature is not None
+        yield (
+            f"{KEY}.{'separator_temperature' if own else 'gate'}",
+            f"separators collapse at {collapse_K - CELSIUS_K:.4g} degC, but below "
+            f"{section.gate - CELSIUS_K:.4g} degC nothing happens in a cell ({KEY}.gate); "
+            f"{'raise it, or lower the gate' if own else 'lower it'}",
+        )
     if begins_K >= collapse_K:
         yield (
             f"{CURVE}.file",

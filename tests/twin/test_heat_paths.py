@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -123,3 +125,30 @@ def test_round_cells_stand_no_closer_than_they_are_wide() -> None:
     twin.build(twin.load_scenario("ev_us06", ["layout.pitch=21.1 mm"]))
     layers = "cell.layers={count: 3, conductance: 1 W/K, along: columns}"
     twin.build(twin.load_scenario("ev_us06", ["layout.pitch=9 mm", layers]))  # flat
+
+
+NOTHING_DIRECT = ("thermal.neighbour_conductance=0 W/K", "thermal.plate.cell_conductance=0 W/K")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "left"),
+    [
+        (NOTHING_DIRECT, "these alone: currents in parallel"),
+        ((*NOTHING_DIRECT, HOUSING), "these alone: the housing, currents in parallel"),
+        ((*NOTHING_DIRECT, "site.cells_per_group=1", "site.groups_per_module=2"), "alone: nothing"),
+        ((*NOTHING_DIRECT, "module.barrier={between: cells, conductance: 1 W/K}"), ""),
+        ((*NOTHING_DIRECT, "cell.runaway=null"), ""),
+        ((*NOTHING_DIRECT, "site.cells_per_group=1"), ""),
+        ((), ""),
+    ],
+)
+def test_check_asks_whether_cells_that_react_are_meant_not_to_warm_each_other(
+    overrides, left
+) -> None:
+    done = CliRunner().invoke(
+        app, ["check", "runaway_parallel", "--json", *(f"--set={o}" for o in overrides)]
+    )
+    assert done.exit_code == 0, done.output
+    told = [(r["key_path"], r["message"]) for r in json.loads(done.stdout)["remarks"]]
+    assert [key for key, _ in told] == ["thermal.neighbour_conductance"] * bool(left)
+    assert all(text.endswith(left) for _, text in told)

@@ -54,6 +54,16 @@ CELL = "at: {rack: 1, module: 1, group: 2, cell: 1}"
             "cell.runaway.body_share",
             "1.2 is out of range",
         ),
+        (
+            "cell.runaway={set: nmc_21700_arc, separator_temperature: 70 degC}",
+            "cell.runaway.separator_temperature",
+            "collapse at 70 degC, but below 80 degC nothing happens in a cell (cell.runaway.gate)",
+        ),
+        (
+            "cell.runaway={set: nmc_21700_arc, gate: 190 degC}",
+            "cell.runaway.gate",
+            "collapse at 180 degC, but below 190 degC nothing happens",
+        ),
         (fault(f"kind: heater, {CELL}, power: -5 W"), "faults.0.power", "-5 W"),
         (
             fault("kind: heater, at: {rack: 1}, power: 5 W"),

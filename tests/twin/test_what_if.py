@@ -14,6 +14,7 @@ from tests.twin.runaway_file import LEDGER, MELTS, SHORT_OHM, TRIGGERED_S, write
 from twin.pages.outcome_rows import outcome_rows
 from twin.results import what_if
 from twin.runfiles.results import open_run
+from twin.scenarios.load import example_path
 from twin.whatif.cells import lost_of, outcomes
 from twin.whatif.gas import LITRES_PER_MOL
 from twin.whatif.source import Source
@@ -224,3 +225,13 @@ def test_what_is_not_in_the_file_is_not_told_of_high_currents(tmp_path: Path) ->
     assert told("a.h5", parameters="{}") == []
     [text] = told("b.h5", scenario="name: made\ncell: {parameters: gone.json}\n")
     assert "(200 A; above 5 C for 10 s, by recorded rows): it is not known here what its" in text
+
+
+def test_a_pack_whose_cells_do_not_warm_each_other_is_told_with_its_outcome(tmp_path: Path) -> None:
+    text = example_path("runaway_parallel").read_text("utf-8").replace("0.15 W/K", "0 W/K")
+    *_, told = what_if(write_run(tmp_path / "run.h5", only_first=True, scenario=text)).limits
+    assert told == (
+        "thermal.neighbour_conductance is 0 W/K, without barriers and radiation: no cell warms "
+        "the next directly, and a runaway can spread by these alone: the cold plate and its "
+        "coolant, currents in parallel."
+    )

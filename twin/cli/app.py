@@ -16,6 +16,7 @@ from twin.cli import figures, outcomes, plug_ins, reading, running, scenarios, s
 from twin.cli.screen import (
     JSON_KEY,
     UserError,
+    as_dict,
     complain,
     save_traceback,
     say_json,
@@ -53,18 +54,13 @@ def tell(error: Exception, as_json: bool) -> int:
     if problems is not None:
         tell_problems(problems)
         if as_json:
-            say_json({"exit_code": WRONG_INPUT, "problems": [_as_dict(p) for p in problems]})
+            say_json({"exit_code": WRONG_INPUT, "problems": [as_dict(p) for p in problems]})
         return WRONG_INPUT
     code, sentence = _sentence(error)
     complain(sentence)
     if as_json:
         say_json({"exit_code": code, "error": sentence})
     return code
-
-
-def _as_dict(problem: Any) -> dict[str, Any]:
-    names = ("source", "key_path", "line", "value", "message")
-    return {name: getattr(problem, name) for name in names}
 
 
 def _sentence(error: Exception) -> tuple[int, str]:

@@ -5,16 +5,28 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from twin.cli.running import Overrides, ScenarioName, check_output
-from twin.cli.screen import JsonFlag, UserError, duration, facts, grid, say, say_json, stdout
+from twin.cli.screen import (
+    JsonFlag,
+    UserError,
+    as_dict,
+    duration,
+    facts,
+    grid,
+    say,
+    say_json,
+    stdout,
+)
 
 if TYPE_CHECKING:
     from twin.engine import Engine
+    from twin.scenarios.problems import Problem
     from twin.scenarios.scenario import Scenario
 
 LOOK, MAKE = "Look", "Make"
@@ -43,16 +55,31 @@ def _build(name: str, overrides: list[str] | None) -> tuple[Scenario, Engine]:
 
 
 def check(scenario: ScenarioName, overrides: Overrides = None, as_json: JsonFlag = False) -> None:
-    """Name every problem of a scenario, by key path and line."""
+    """Name every problem of a scenario, by key path and line; and what may not be meant."""
     loaded, engine = _build(scenario, overrides)
     steps = engine.clock.end // engine.clock.step
+    remarks = list(_remarks(loaded))
     if as_json:
-        say_json({"exit_code": 0, "problems": [], "name": loaded.name, "steps": steps})
+        found = {"exit_code": 0, "problems": [], "remarks": [as_dict(one) for one in remarks]}
+        say_json({**found, "name": loaded.name, "steps": steps})
         return
     from twin.runfiles.layout import counted
 
     cells = counted(engine.plant.topology.full.n_cells, "cell")
     say(f"{scenario}: no problems; {cells}, {counted(steps, 'step')} of {duration(loaded.step)}")
+    for one in remarks:
+        say(f"Is this meant? {one}")
+
+
+def _remarks(scenario: Scenario) -> Iterator[Problem]:
+    """Yield what is allowed, but may be a slip."""
+    from twin.scenarios.load import problem_in
+    from twin.scenarios.thermal_consistency import CONTACT_KEY, no_contact
+
+    reacting, thermal = scenario.cell.runaway is not None, scenario.thermal
+    text = no_contact(thermal, scenario.module, scenario.site) if reacting else ""
+    if text:
+        yield problem_in(scenario, CONTACT_KEY, text)
 
 
 def show(

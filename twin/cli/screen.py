@@ -175,3 +175,9 @@ def save_traceback(error: BaseException) -> Path:
         except OSError:
             continue
     return Path("(nowhere: no folder can be written to)")
+
+
+def as_dict(problem: Any) -> dict[str, Any]:
+    """Return a problem of a scenario for scripts."""
+    names = ("source", "key_path", "line", "value", "message")
+    return {name: getattr(problem, name) for name in names}

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from packs.absorption import wrong_shares
+from twin.scenarios.enclosure_sections import Module
 from twin.scenarios.parts import Inconsistency, KeyPath, Parts
+from twin.scenarios.sections import Site, Thermal
 
+CONTACT_KEY = "thermal.neighbour_conductance"
 SHEET = ("thickness", "area", "contact_conductance")
 """What a barrier's conductance follows from, beside material or conductivity."""
 
@@ -29,6 +32,30 @@ def thermal_inconsistencies(parts: Parts) -> Iterator[Inconsistency]:
                     f"lies between cells that are simulated as one with resolution: {resolution}; "
                     "set resolution: cell",
                 )
+
+
+def no_contact(thermal: Thermal, module: Module | None, site: Site) -> str:
+    """Return what is left to carry a runaway where no cell warms the next directly, in a sentence.
+
+    Empty where cells do. It is legal, as in a study of perfect sheets, but a margin or a run
+    without spread then says little.
+    """
+    cells = site.groups_per_module * site.cells_per_group
+    sheets = module is not None and bool(module.barrier)
+    if cells == 1 or thermal.neighbour_conductance > 0.0 or thermal.radiation or sheets:
+        return ""
+    ways = {
+        "the cold plate and its coolant": thermal.plate.cell_conductance > 0.0,
+        "busbars": thermal.busbar_conductance > 0.0,
+        "the housing": thermal.housing is not None,
+        "ejecta": module is not None and module.ejecta is not None,
+        "currents in parallel": site.cells_per_group > 1,
+    }
+    left = ", ".join(name for name, is_there in ways.items() if is_there) or "nothing"
+    return (
+        "0 W/K, without barriers and radiation: no cell warms the next directly, and a runaway "
+        f"can spread by these alone: {left}"
+    )
 
 
 def _inside_modules(parts: Parts) -> Iterator[Inconsistency]:

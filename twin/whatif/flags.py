@@ -45,6 +45,8 @@ def limits_of(source: Source, peaks: Peaks) -> tuple[str, ...]:
             "about 200 K against a calorimeter."
         )
     found += _too_fast(source)
+    if source.no_contact:
+        found.append(source.no_contact)
     return tuple(found)
 
 

@@ -22,6 +22,8 @@ from twin.runfiles.results import Run, open_run
 from twin.scenarios.enclosure_sections import Module
 from twin.scenarios.load import example_names, example_path
 from twin.scenarios.runaway_section import Runaway
+from twin.scenarios.sections import Site, Thermal
+from twin.scenarios.thermal_consistency import CONTACT_KEY, no_contact
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -200,6 +202,17 @@ class Source:
             return Module.model_validate(self._scenario.get("module"))
         except ValueError:
             return None
+
+    @property
+    def no_contact(self) -> str:
+        """What is left to carry a runaway where no cell warms the next; empty where cells do."""
+        try:
+            thermal = Thermal.model_validate(self._scenario.get("thermal"))
+            site = Site.model_validate(self._scenario.get("site"))
+        except ValueError:
+            return ""
+        text = no_contact(thermal, self.module, site)
+        return f"{CONTACT_KEY} is {text}." if text else ""
 
     @cached_property
     def circuit(self) -> EcmParams | None:
