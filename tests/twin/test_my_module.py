@@ -109,11 +109,11 @@ def test_what_a_cell_releases_is_what_was_measured_its_charge_included(copied: P
     ("rows", "part"),
     [
         ("90,0.02\n120,1\n110,2\n", "row 4: temperature_degC is 110 after 120; sort the rows"),
-        ("90,0.02\n250,1\n", "a gap of more than 100 K"),
+        ("90,0.02\n141,1\n", "a gap of more than 50 K"),
         ("90,0.02\n120,-1\n", "row 3: rate_K_per_min is -1"),
         ("90,0.02\n120\n", "row 3: has 1 values"),
         ("90,0.02\n", "has 1 points"),
-        ("368,0.02\n420,1\n", "begins at 368 degC, above the collapse of separators at 180 degC"),
+        ("368,0.02\n410,1\n", "begins at 368 degC, above the collapse of separators at 180 degC"),
         (None, "cannot be read"),
     ],
 )
