@@ -15,8 +15,8 @@ COLUMNS = ("temperature_degC", "rate_K_per_min")
 CELSIUS_K = 273.15
 LARGEST_GAP_K = 50.0
 """Farther apart, two points of a file do not say how the rate runs between them; assumed. Of the
-curve of `my_module` (a point every 5 K) points 20 K apart give rates off by 1.24 at most, 50 K apart
-by 2.6, 100 K apart by 10; published ones are of a few straight pieces, 30 to 40 K long."""
+curve of `my_module` (a point every 5 K) points 20 K apart give rates off by 1.24 at most, 50 K
+apart by 2.6, 100 K apart by 10; published ones are of straight pieces, 30 to 40 K long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
