@@ -52,6 +52,10 @@ from packs.telling import tell_broken, tell_cuts, tell_welds, weld_making
 from packs.thermal import heat_paths, heat_stage, largest_rate, parts_at
 from packs.topology import Topology
 
+CALM_SHARE = 0.02
+"""Of what the fuse of a rack is rated for: a contactor that changes a current by less changes
+nothing that takes short steps to follow; assumed."""
+
 
 class Plant:
     """Cells, wiring, switchgear, PCS and heat of one site.
@@ -197,19 +201,32 @@ class Plant:
         self.control.alert_until[0] = max(self.control.alert_until[0], tick + ALERT_TICKS)
         self.control.probe[0] |= currents
 
+    def _rush(self) -> np.ndarray:
+        """Return what every rack first gives to the bus as its switches stand [A]."""
+        racks = self.rack_arrays
+        way_ohm = racks.r_ohm + racks.fuse_ohm + racks.contactor_ohm
+        is_on = racks.switch_closed * racks.fuse_closed != 0.0
+        gap_V = racks.emf_V - self.network.bus[network.BUS_V]
+        return np.divide(gap_V, way_ohm, out=np.zeros_like(gap_V), where=is_on)
+
     def switched(self, tick: int, status: int) -> None:
         """Take note of contactors that moved: short steps, and what a closing one closed onto."""
-        self.alert(tick)
         racks, wiring = self.rack_arrays, self.spec.wiring
         was_direct = racks.switch_closed * (racks.contactor_ohm <= 2.0 * wiring.contactor_ohm)
+        before_A, before_ohm = self.network.switch_A.copy(), racks.contactor_ohm.copy()
+        was_closed = racks.switch_closed.copy()
         self._switch(self.settings, self.arena)
+        moved = (racks.contactor_ohm != before_ohm) | (racks.switch_closed != was_closed)
+        rush_A = self._rush()
+        jump_A = np.abs(rush_A - before_A)[moved].max(initial=0.0)
+        if status & WELDED or jump_A > CALM_SHARE * wiring.fuse_rating_A:
+            self.alert(tick)
         if status & WELDED:
             tell_welds(self)
         direct = self.switch_view.position[:, PLUS] * racks.switch_closed
         for rack in np.flatnonzero((direct > was_direct) * racks.fuse_closed):
             gap_V = float(racks.emf_V[rack] - self.network.bus[network.BUS_V])
-            way_ohm = racks.r_ohm[rack] + racks.fuse_ohm[rack] + racks.contactor_ohm[rack]
-            peak_A = gap_V / float(way_ohm)
+            peak_A = float(rush_A[rack])
             if abs(peak_A) > wiring.contactor_make_A:
                 weld_making(self, int(rack), peak_A)
             if abs(peak_A) > wiring.fuse_rating_A:

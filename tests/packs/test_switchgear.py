@@ -120,6 +120,21 @@ def test_short_steps_hold_while_a_contactor_has_just_moved(plant) -> None:
     assert sum(length for _, length in after) == 3000 - 1030
 
 
+def test_a_contactor_that_changes_no_current_asks_for_no_short_steps(plant) -> None:
+    """A rack that joins a bus of its own voltage, and leaves it again."""
+    site = plant(size__modules=(1, 1), wiring__link_bleed_ohm=1e9)
+    both = np.array([[1, 0, 1], [1, 0, 1]])
+    one = np.array([[1, 0, 1], [0, 0, 0]])
+    site.switchgear.command(one, 0)
+    site.advance(0, 5000)
+    made = steps_of(site)
+    for tick, coils in ((5000, both), (7000, one)):
+        site.switchgear.command(coils, tick)
+        site.advance(tick, tick + 2000, 1000)
+    lengths = [length for _, length, _ in made]
+    assert lengths == [30, 1000, 970, 30, 1000, 970]
+
+
 # --- precharge -----------------------------------------------------------------------------------
 
 LINK_F, SERIES_OHM = 0.1, 10.0 + 5e-3 + 2 * 5e-4 + 3 * (1e-3 / 2 + 1e-4 + 1e-4)
