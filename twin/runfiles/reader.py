@@ -6,6 +6,7 @@ is what people use.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping
@@ -59,7 +60,7 @@ class RunReader:
 
     def _read_outline(self) -> None:
         """Read what the file holds: attributes, channels, axes, complete rows."""
-        self.attributes = {name: python_value(v) for name, v in self._file.attrs.items()}
+        self.attributes = _attributes_of(self._file)
         self.channels: dict[str, ChannelSpec] = {}
         self.axes: dict[str, Axis] = {}
         rows = [int(self.attributes["rows"])]
@@ -132,3 +133,12 @@ class RunReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _attributes_of(file: Any) -> dict[str, Any]:
+    """Return the root attributes, but for those that a kill left half written."""
+    found = {}
+    for name in file.attrs:
+        with contextlib.suppress(KeyError, OSError):
+            found[name] = python_value(file.attrs[name])
+    return found
