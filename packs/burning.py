@@ -92,14 +92,14 @@ def own_charge(h, heat_W, voltage_V, current_A):
 
 
 @inlined
-def dries(phase, locked_J, to_give_J, own_J):
-    """Give `DRY` where a cell that keeps a part of its charge has given the rest.
+def dries(phase, to_give_J, own_J):
+    """Give `DRY` where a collapsed cell has given what its short lets through of its charge.
 
     In the step whose end is the nearest to that, if the next one gives what this one gave: a torn
-    cell of 30 % of charge gives a third of it within a step.
+    cell of 30 % of charge gives a sixth of it within a step.
     """
-    keeps_a_part = locked_J > 0.0 and phase & COLLAPSED and not phase & DRY
-    return DRY if keeps_a_part and to_give_J <= 0.5 * max(own_J, 0.0) else 0
+    gives = phase & COLLAPSED and not phase & DRY
+    return DRY if gives and to_give_J <= 0.5 * max(own_J, 0.0) else 0
 
 
 @inlined

@@ -157,7 +157,7 @@ def react_layers(c, h, numbers, cells, site, a, layers):
     add_to(site.total, site.low, REACTION, released)
     add_to(site.total, site.low, EJECTED, lost)
     news = (found & ~SPENT) | of_all
-    news |= dries(a.phase[c], a.locked_J[c], a.to_give_J[c], own_J * layers.count)
+    news |= dries(a.phase[c], a.to_give_J[c], own_J * layers.count)
     a.news[c] = news
     status = REACTING if fastest > ONSET_K_PER_S else OK
     return status | (NEWS if news != 0 else 0)

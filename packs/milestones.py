@@ -76,13 +76,19 @@ def fuel(c, m):
     return stored_of(m.extents, m.energy_J, c * k, k)[0]
 
 
+@inlined
+def nearest_valid(soc, rules):
+    """Give the charge nearest to one at which the reactions were fitted."""
+    return min(max(soc, rules.valid_from_soc), rules.valid_to_soc)
+
+
 @kernel
 def tell_charge(end, c, soc, bit, m):
     """Log the first cell that comes so far, if it has a charge that nobody measured."""
     count = 0
     for other in range(len(m.phase)):
         count += 1 if m.phase[other] & bit else 0
-    limit = min(max(soc, m.rules.valid_from_soc), m.rules.valid_to_soc)
+    limit = nearest_valid(soc, m.rules)
     if count == 1 and abs(soc - limit) > NEAR_SOC:
         log(m, end, BEYOND, c, soc, limit)
 
@@ -120,7 +126,8 @@ def collapse(end, c, soc, stored_J, m, site):
     much of that charge will go through is settled too.
     """
     before_J, nodes, k = fuel(c, m), m.rules.nodes, len(m.contents.start)
-    if abs(m.soc[c] - soc) > NEAR_SOC:  # else it was told of when it began
+    began = m.soc[c]
+    if abs(began - nearest_valid(began, m.rules)) <= NEAR_SOC:  # else it was told when it began
         tell_charge(end, c, soc, COLLAPSED, m)
     for node in range(c * nodes, (c + 1) * nodes):
         recharge_node(node * k, m.soc[c], soc, m.contents, m.extents, m.energy_J)

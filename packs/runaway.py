@@ -133,7 +133,7 @@ def react_nodes(count, h, numbers, cells, site, a):
     total, total_low = site.total, site.low
     extents, energy_J, capacity_J_per_K = a.extents, a.energy_J, a.capacity_J_per_K
     shares, planned_J, reaction_J, progress = a.share, a.planned_J, a.reaction_J, a.progress
-    to_give_J, held_J, locked_J = a.to_give_J, a.held_J, a.locked_J
+    to_give_J, held_J = a.to_give_J, a.held_J
     ejected_J, ejected_kg, out_J, out_kg = a.ejected_J, a.ejected_kg, a.out_J, a.out_kg
     phases, all_news, awake, sinks = a.phase, a.news, a.awake, a.sinks
     remains, released_J = a.remains, a.released_J
@@ -177,7 +177,7 @@ def react_nodes(count, h, numbers, cells, site, a):
         add_to(total, total_low, EJECTED, lost)
         has_fuel = left > FUEL_LEFT_K * C
         news = next_phase(phase, T, rate, has_fuel, progress[c], numbers.separator_K)
-        news |= dries(phase, locked_J[c], to_give_J[c], own_J)
+        news |= dries(phase, to_give_J[c], own_J)
         if status & (STALLED | NOT_FINITE) or not math.isfinite(T):
             news |= FAILED
         all_news[c] = news

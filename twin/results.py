@@ -14,7 +14,7 @@ from typing import Any
 from twin.pages.wording import clock
 from twin.runfiles.results import Run, open_run
 from twin.whatif.cells import front_of, injected, lost_of, margin_of, outcomes, seed_of
-from twin.whatif.doubts import doubts_of, fewer_ejecta
+from twin.whatif.doubts import doubts_of, rests_on
 from twin.whatif.flags import flags_of, limits_of, warned_of
 from twin.whatif.gas import gas_of, peaks_of
 from twin.whatif.heat import arrival_of, failed_of, feeds_of, held_of, split_of
@@ -100,13 +100,14 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
     margin = margin_of(source, cells)
     flags, missing = flags_of(source, faults)
     warned, arrival = warned_of(flags, cells), arrival_of(source, cells, seed, margin)
-    feeds, doubts = feeds_of(source, cells), doubts_of(source, seed, margin, arrival)
-    fewer = fewer_ejecta(source, arrival)
+    feeds, failed = feeds_of(source, cells), failed_of(source, cells)
+    doubts = doubts_of(source, seed, margin, arrival, failed)
+    rests = rests_on(source, seed, arrival, failed)
     peaks = peaks_of(source)
     reactions = source.reactions
     held = held_of(source, seed, margin)
     answer = answer_of(
-        cells, seed, front, lost, margin, warned, arrival, held, feeds, faults, doubts, fewer,
+        cells, seed, front, lost, margin, warned, arrival, held, feeds, faults, doubts, rests,
         source.study if doubts else "",
     )  # fmt: skip
     if source.run.ended != "done":
@@ -120,7 +121,7 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
         answer=answer,
         front=front, lost=lost, peaks=peaks, heat=split_of(source), arrival=arrival,
         held=held,
-        failed_heat=failed_of(source, cells), doubts=doubts + fewer,
+        failed_heat=failed, doubts=doubts + rests,
         margin_is_within_assumptions=bool(doubts),
         body_share=None if reactions is None else reactions.body_share,
         faults=faults.faults, began_s=faults.began_s, limits=limits_of(source, peaks),

@@ -195,7 +195,7 @@ def test_the_compiled_way_is_the_stages(burning: Path) -> None:
     box += ", burst_pressure: 1.21 bar}"
     fast, slow = build(scenario(box, melts)), build(scenario(box, melts))
     slow.plant.compiled = None
-    while fast.tick < 227_000:
+    while fast.tick < 240_000:
         fast.step()
         slow.step()
         if fast.tick % 1000 == 0:

@@ -145,7 +145,7 @@ def test_what_neighbours_fed_is_told_with_what_went_before_the_collapse(spread: 
     )  # fmt: skip
     assert spread.seed is not None
     why = _why(spread.seed, spread.lost, None, None, (own,))
-    assert "27.1 kJ in all, shorts before the collapse of its separator included" in why
+    assert "at up to 709 A, in all with 27.1 kJ, what its short drew before the collapse" in why
 
 
 def test_a_file_without_reacting_cells_says_so_in_one_sentence(tmp_path: Path) -> None:

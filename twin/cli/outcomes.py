@@ -63,7 +63,8 @@ def _show_order(found: WhatIf) -> None:
     ran = found.ran_away
     if not ran:
         return
-    table = grid("", "ran away", "vented", "spent", "peak", "cell")
+    opened = "erupted" if found.gas is None else "vented"  # without cans there is no venting
+    table = grid("", "ran away", opened, "spent", "peak", "cell")
     for cell in ran[:SHOWN]:
         table.add_row(str(cell.order), *_times(cell), f"{cell.peak_K - 273.15:.0f} °C", cell.name)
     stdout().print(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from twin.pages.wording import CELSIUS_K, celsius, clock, energy, scientific, span
+from twin.pages.wording import CELSIUS_K, celsius, clock, energy, kilojoules, scientific, span
 from twin.runfiles.layout import counted
 from twin.whatif.tree import Feed, Peak, WhatIf
 from twin.whatif.words import paths_of
@@ -120,15 +120,6 @@ def feed_of(seen: Feed) -> str:
             f"{charge_Ah:.2g} Ah, energy {kilojoules(seen.energy_J)}, from recorded rows"
         )
     return said + ("" if seen.opened_s is None else f"; cut off at {clock(seen.opened_s)}")
-
-
-def kilojoules(joule: float) -> str:
-    """Return an energy as ``83 J``, ``12.3 kJ`` or ``1.23 MJ``, with a true minus sign."""
-    size = abs(joule)
-    for unit, name in ((1e6, "MJ"), (1e3, "kJ")):
-        if size >= 0.9995 * unit:
-            return f"{joule / unit:.3g} {name}".replace("-", "\u2212")
-    return f"{joule:.3g} J".replace("-", "\u2212")
 
 
 def released(found: WhatIf) -> str:
@@ -275,7 +266,7 @@ ROWS: tuple[tuple[str, Callable[[WhatIf], str]], ...] = (
     ("front", front),
     ("closest survivor", margin),
     ("fed by cells in parallel", feed),
-    ("what warmed the next", warmed),
+    ("heat that arrived", warmed),
     ("heat, whole run, all cells", released),
     ("heat that left cells", left),
     ("heat of cells that ran away", failed),

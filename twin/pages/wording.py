@@ -66,6 +66,15 @@ def energy(joule: float) -> str:
     return text.replace("-", "\u2212", 1) if joule < 0 else text
 
 
+def kilojoules(joule: float) -> str:
+    """Return an energy as ``83 J``, ``12.3 kJ`` or ``1.23 MJ``, with a true minus sign."""
+    size = abs(joule)
+    for unit, name in ((1e6, "MJ"), (1e3, "kJ")):
+        if size >= 0.9995 * unit:
+            return f"{joule / unit:.3g} {name}".replace("-", "\u2212")
+    return f"{joule:.3g} J".replace("-", "\u2212")
+
+
 def scientific(value: float) -> str:
     """Return a number as ``7.4\u00b710\u207b\u00b9\u2075``."""
     if not math.isfinite(value) or value == 0.0:

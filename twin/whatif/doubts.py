@@ -9,16 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from cell_models.runaway_params import SEPARATOR_K
 from twin.pages.wording import CELSIUS_K, celsius
 from twin.runaway_fit import BODY_SHARE
-from twin.whatif.source import Source
+from twin.whatif.heat_tree import FailedHeat
+from twin.whatif.source import HEAT, Source
 from twin.whatif.tree import Arrival, Doubt, Margin, Seed
 
 PP_MELTS_K = 438.15
 """Polypropylene melts there. What a scenario takes, if it does not say, is `SEPARATOR_K`, assumed:
 so a separator may well give way so much earlier. (A coated one of 25 Ah cells held up to 533 K, the
 figure of the set nmc_prismatic, after Feng 2015; one of polyethylene alone melts from 408 K on.)"""
+ENOUGH = 0.8
+"""Of the heat that a survivor lacks, what must come: near its collapse it heats itself; assumed."""
+LEAST_PART = 0.1
+"""Of what the next cell needed, what is too little to be told of."""
 ABSORBED = (0.3, 0.6)
 """Of what hits a cell, what stays there: of the energy of vented gas 40 to 70 % leaves the gap
 between two cells (ASME HT2023-87165, as in `packs.absorption`)."""
@@ -30,8 +37,9 @@ ABSORBED_KEY, BODY_KEY = "module.ejecta.absorbed", "cell.runaway.body_share"
 
 
 def doubts_of(
-    source: Source, seed: Seed | None, margin: Margin | None, arrival: Arrival | None
-) -> tuple[Doubt, ...]:
+    source: Source, seed: Seed | None, margin: Margin | None, arrival: Arrival | None,
+    failed: FailedHeat | None,
+) -> tuple[Doubt, ...]:  # fmt: skip
     """Return the assumptions of which each alone may let the closest survivor run away too.
 
     None where the margin is wide, no cell is left, or the separator of the closest has collapsed
@@ -44,28 +52,61 @@ def doubts_of(
     if seed is not None and arrival is not None and arrival.is_survivor:
         rise_K = margin.peak_K - arrival.from_K
         if rise_K > 0.0 and arrival.arrived_J > 0.0:
-            found += _heat(source, arrival, arrival.arrived_J * margin.margin_K / rise_K)
+            short_J = ENOUGH * arrival.arrived_J * margin.margin_K / rise_K
+            found += _heat(source, arrival, short_J, _warms_by_itself(source, seed, failed))
     return tuple(found)
 
 
-def fewer_ejecta(source: Source, arrival: Arrival | None) -> tuple[Doubt, ...]:
-    """Return what the next cell that went would have lacked, had fewer ejecta stayed on it.
+def rests_on(
+    source: Source, seed: Seed | None, arrival: Arrival | None, failed: FailedHeat | None
+) -> tuple[Doubt, ...]:
+    """Return what the next cell that went would have lacked, had less of one thing come to it.
 
-    None where that is less than a tenth of what it needed, or it is known how many stay.
+    None where that is less than a tenth of what it needed, or what is assumed of it is known.
     """
-    least, taken = ABSORBED[0], _absorbed(source)
-    if arrival is None or arrival.is_survivor or taken <= least:
+    if seed is None or arrival is None or arrival.is_survivor:
         return ()
-    caught_J = arrival.caught_J or 0.0
-    lacks_J = caught_J * (1.0 - least / taken)
-    if lacks_J < 0.1 * arrival.needed_J:
-        return ()
-    return (Doubt(
-        key=ABSORBED_KEY, low=f"{least:g}", high=f"{taken:g}",
-        text=f"{caught_J / 1e3:.3g} of the {arrival.needed_J / 1e3:.3g} kJ that the next cell "
-        f"needed were ejecta, of which {100 * taken:.3g} % are taken to stay where they hit. With "
-        f"{100 * least:.0f} % it lacks {lacks_J / 1e3:.3g} kJ, unless that comes later, by contact",
-    ),)  # fmt: skip
+    caught_J, contact_J = arrival.caught_J or 0.0, max(arrival.neighbours_J, 0.0)
+    needed = f"of the {arrival.needed_J / 1e3:.3g} kJ that the next cell needed"
+    found, least, taken = [], ABSORBED[0], _absorbed(source)
+    lacks_J = caught_J * (1.0 - least / taken) if taken > least else 0.0
+    if lacks_J >= LEAST_PART * arrival.needed_J:
+        found.append(Doubt(
+            key=ABSORBED_KEY, low=f"{least:g}", high=f"{taken:g}",
+            text=f"{caught_J / 1e3:.3g} {needed} were ejecta, of which {100 * taken:.3g} % are "
+            f"taken to stay where they hit. With {100 * least:.0f} % it lacks "
+            f"{lacks_J / 1e3:.3g} kJ, unless that comes later, by contact",
+        ))  # fmt: skip
+    share, is_known = BODY[0], source.runaway_section.get("body_share") is not None
+    lacks_J = contact_J * (1.0 - share / BODY_SHARE) - _more_ejecta(caught_J, share)
+    if is_known or not _warms_by_itself(source, seed, failed):
+        lacks_J = 0.0
+    if lacks_J >= LEAST_PART * arrival.needed_J:
+        found.append(Doubt(
+            key=BODY_KEY, low=f"{share:g}", high=f"{BODY_SHARE:g}",
+            text=f"{contact_J / 1e3:.3g} {needed} came by contact, from cells that are taken to "
+            f"keep {100 * BODY_SHARE:.0f} % of their heat. With {100 * share:.0f} % it lacks "
+            f"{lacks_J / 1e3:.3g} kJ, unless that comes later",
+        ))  # fmt: skip
+    return tuple(found)
+
+
+def _more_ejecta(caught_J: float, share: float) -> float:
+    """Return how much more is caught where cells keep another share of their heat [J]."""
+    return caught_J * ((1.0 - share) / (1.0 - BODY_SHARE) - 1.0)
+
+
+def _warms_by_itself(source: Source, seed: Seed, failed: FailedHeat | None) -> bool:
+    """Say whether most heat in the body of the first cell comes from what it released itself.
+
+    Not from what warmed it before: that does not follow the body share.
+    """
+    circuit = source.circuit
+    if circuit is None or failed is None:
+        return True
+    T, first = source.cell(HEAT, seed.cells[0]), np.searchsorted(source.time_s, seed.first_s)
+    before_J = circuit.heat_capacity_J_per_K * float(T[max(int(first) - 1, 0)] - T[0])
+    return BODY_SHARE * failed.released_J / failed.n_cells >= before_J
 
 
 def _absorbed(source: Source) -> float:
@@ -87,7 +128,9 @@ def _separator(source: Source, margin: Margin) -> Iterator[Doubt]:
     )  # fmt: skip
 
 
-def _heat(source: Source, arrival: Arrival, short_J: float) -> Iterator[Doubt]:
+def _heat(
+    source: Source, arrival: Arrival, short_J: float, warms_by_itself: bool
+) -> Iterator[Doubt]:
     """Yield what may bring so much more heat to the survivor."""
     caught_J, contact_J = arrival.caught_J or 0.0, max(arrival.neighbours_J, 0.0)
     most, taken = ABSORBED[1], _absorbed(source)
@@ -97,10 +140,10 @@ def _heat(source: Source, arrival: Arrival, short_J: float) -> Iterator[Doubt]:
             text=f"{100 * most:.0f} % of ejecta that stay on a cell they hit, not "
             f"{100 * taken:.3g} %",
         )  # fmt: skip
-    if source.runaway_section.get("body_share") is not None:
+    if source.runaway_section.get("body_share") is not None or not warms_by_itself:
         return
     for share in BODY:
-        more_J = caught_J * ((1.0 - share) / (1.0 - BODY_SHARE) - 1.0)
+        more_J = _more_ejecta(caught_J, share)
         if more_J + contact_J * (share / BODY_SHARE - 1.0) >= short_J:
             low, high = sorted((BODY_SHARE, share))
             yield Doubt(

@@ -10,6 +10,7 @@ from twin.whatif.tree import CellOutcome, Margin, Seed
 
 CURRENT, VOLTAGE = "truth/cell_current_A", "truth/cell_voltage_V"
 SHORT, WATTS = "truth/cell_short_S", "truth/cell_heat_W"
+VENTED = "truth/cell_vented"
 REACTED, EJECTED = "truth/cell_reaction_J", "truth/cell_ejected_J"
 ROUNDING = 1e-5
 """Of single precision, in which currents and voltages are recorded."""
@@ -138,6 +139,8 @@ def held_of(source: Source, seed: Seed | None, margin: Margin | None) -> Held | 
         current_J=float(np.trapezoid(source.cell(WATTS, cell)[rows], time_s[rows])),
         reaction_J=float(released[last] - released[0]),
         stored_J=circuit.heat_capacity_J_per_K * float(T[last] - T[0]),
+        from_K=float(T[0]), peak_K=float(T[last]), limit_K=margin.limit_K, touches=source.touches,
+        has_vented=source.has(VENTED) and bool(source.cell(VENTED, cell)[last]),
     )  # fmt: skip
 
 

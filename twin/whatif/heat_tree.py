@@ -141,6 +141,12 @@ class Held:
         That came into it: by shorts in it, by other currents, by its own reactions.
     stored_J : float
         What its temperature rose by, times its heat capacity.
+    from_K, peak_K, limit_K : float
+        Its temperature at the start, at its peak, and that at which its separator collapses.
+    touches : str
+        What heat can leave it to.
+    has_vented : bool
+        Whether its can had opened by then.
     """
 
     cell: int
@@ -151,6 +157,11 @@ class Held:
     current_J: float
     reaction_J: float
     stored_J: float
+    from_K: float
+    peak_K: float
+    limit_K: float
+    touches: str
+    has_vented: bool
 
     @property
     def came_J(self) -> float:

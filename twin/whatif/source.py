@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,6 +39,8 @@ OPENED = ("cell_fuse_blown", "cid_opened_overcharge", "cid_opened_temperature", 
 """Codes of events of a cell that is cut off."""
 GENERATIONS = 8
 """So many parents of a fork are asked for events."""
+MOST_SET = 4
+"""So many changes to a shipped scenario a command can repeat."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,21 @@ class Source:
 
     @cached_property
     def study(self) -> str:
-        """What a study of the run's scenario names: a shipped one, or a file; empty for forks."""
+        """What a study of the run's scenario names: a shipped one with what was set, or a file.
+
+        Empty for forks.
+        """
         attributes = self.run.attributes
         text, name = str(attributes.get("scenario", "")), str(attributes.get("scenario_name", ""))
         if "parent" in attributes:
             return ""
-        is_shipped = name in example_names() and not differing_keys(
-            example_path(name).read_text("utf-8"), text
-        )
-        return name if is_shipped else "SCENARIO.yaml"
+        if name not in example_names():
+            return "SCENARIO.yaml"
+        changes = differing_keys(example_path(name).read_text("utf-8"), text)
+        if len(changes) > MOST_SET or any(value is None for _, _, value in changes):
+            return "SCENARIO.yaml"
+        sets = (f' --set "{_as_key(key)}={value}"' for key, _, value in changes)
+        return name + "".join(sets)
 
     @cached_property
     def is_reacting(self) -> bool:
@@ -214,6 +223,15 @@ class Source:
         text = no_contact(thermal, self.module, site)
         return f"{CONTACT_KEY} is {text}." if text else ""
 
+    @property
+    def touches(self) -> str:
+        """What heat of a cell leaves it to, in words."""
+        try:
+            plate = Thermal.model_validate(self._scenario.get("thermal")).plate
+        except ValueError:
+            return "what it touches"
+        return f"its {'plate and ' if plate.cell_conductance > 0.0 else ''}neighbours"
+
     @cached_property
     def circuit(self) -> EcmParams | None:
         """Parameters of one cell; None where cells are lumped, or the set is not here."""
@@ -284,3 +302,8 @@ def _places(named: Path, beside: Path) -> Iterator[Path]:
     yield beside / named.name
     if named != beside / named.name:
         yield named
+
+
+def _as_key(path: str) -> str:
+    """Return a key as ``--set`` takes it, from ``faults[0].resistance``."""
+    return re.sub(r"\[(\d+)\]", r".\1", path)

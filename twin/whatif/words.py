@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twin.pages.wording import celsius, clock, span
+from twin.pages.wording import celsius, clock, kilojoules, span
 from twin.runfiles.layout import counted
 from twin.whatif.cells import Injected
 from twin.whatif.tree import (
@@ -24,6 +24,8 @@ NOT_RECORDED = (
     "of runaway or of its spread. Add cell.runaway to the scenario and run it again."
 )
 NO_ROWS = "The file holds no complete row, so nothing can be said of runaway."
+HANGS = 1.5
+"""A cell that would take more than so many times the heat does not hang on it; assumed."""
 RISING = " It was still warming when the file ends, so this is not the last word."
 
 
@@ -31,16 +33,16 @@ def answer_of(
     cells: tuple[CellOutcome, ...], seed: Seed | None, front: Front, lost: Lost,
     margin: Margin | None, warned: Warned, arrival: Arrival | None, held: Held | None,
     feeds: tuple[Feed, ...], faults: Injected, doubts: tuple[Doubt, ...],
-    fewer: tuple[Doubt, ...], study: str,
+    rests: tuple[Doubt, ...], study: str,
 ) -> Answer:  # fmt: skip
     """Return whether it spread, how sure that is, how far, how long after the alarm, and why."""
-    caveat = _caveat(doubts, margin, None if seed is None else lost, study)
-    if fewer:
-        rests = f"That it spread is not sure: {fewer[0].text} ({fewer[0].key})."
-        caveat = f"{rests} {caveat}".rstrip()
+    caveat = _caveat(doubts, margin, None if seed is None else lost, study, bool(rests))
+    if rests:
+        each = "; ".join(f"{doubt.text} ({doubt.key})" for doubt in rests)
+        caveat = f"That it spread so far is not sure: {each}. {caveat}".rstrip()
     if seed is None:
         return Answer(
-            spread="No cell ran away.", caveat=caveat, far="",
+            spread="No cell ran away.", caveat=f"{caveat} {_hangs(held)}".strip(), far="",
             after_alarm=_calm_alarm(warned, faults),
             why=_closest(margin, "The cell that came closest") + _held(held),
         )  # fmt: skip
@@ -67,10 +69,13 @@ def _spread(cells: tuple[CellOutcome, ...], seed: Seed, lost: Lost) -> str:
     return said
 
 
-def _caveat(doubts: tuple[Doubt, ...], margin: Margin | None, lost: Lost | None, study: str) -> str:
+def _caveat(
+    doubts: tuple[Doubt, ...], margin: Margin | None, lost: Lost | None, study: str, is_second: bool
+) -> str:
     """Return that the other outcome is possible, why, and how to look; empty without a doubt.
 
-    `study` is the scenario to look at, or empty where no command alone repeats the run.
+    `study` is the scenario to look at, or empty where no command alone repeats the run; `is_second`
+    where another doubt has been told before.
     """
     if not doubts or margin is None:
         return ""
@@ -80,11 +85,12 @@ def _caveat(doubts: tuple[Doubt, ...], margin: Margin | None, lost: Lost | None,
     elif lost.followed > 0:
         what = "it may as well spread further"
     each = "any of these alone" if len(doubts) > 1 else "this alone"
+    lead = "Nor is it sure that it ends there" if is_second else "That is not sure"
     first, keys = next(iter(doubts)), [doubt.key for doubt in doubts]
     texts = "; ".join(doubt.text for doubt in doubts)
     return (
-        f"That is not sure: the margin of {margin.margin_K:.1f} K is within what is assumed, so "
-        f"{what}. In proportion {each} would do: {texts}. Set what you know "
+        f"{lead}: the margin of {margin.margin_K:.1f} K is within what is assumed, so {what}. By "
+        f"proportion, which a run must confirm, {each} would do: {texts}. Set what you know "
         f"({', '.join(keys)}){_command(first, study)}."
     )
 
@@ -152,6 +158,23 @@ def _closest(margin: Margin | None, which: str = "The closest survivor") -> str:
     )
 
 
+def _hangs(held: Held | None) -> str:
+    """Return by how much more heat or less cooling the hottest cell would have collapsed.
+
+    In proportion to how far it has warmed; empty where that is much.
+    """
+    if held is None or held.peak_K <= held.from_K or held.limit_K <= held.peak_K:
+        return ""
+    more = (held.limit_K - held.from_K) / (held.peak_K - held.from_K)
+    if more > HANGS:
+        return ""
+    return (
+        f"It hangs on what heats and cools that cell: in proportion {100.0 * (more - 1.0):.0f} % "
+        f"more heat, or {100.0 * (1.0 - 1.0 / more):.0f} % less cooling, would collapse its "
+        "separator."
+    )
+
+
 def _held(held: Held | None) -> str:
     """Return what came into the hottest cell and went again; empty where that is not told."""
     if held is None or held.came_J <= 0.0 or held.gone_J <= 0.0:
@@ -161,10 +184,11 @@ def _held(held: Held | None) -> str:
         ("its reactions", held.reaction_J),
     ]  # fmt: skip
     name, most_J = max(sources, key=lambda item: item[1])
+    to = " and with what it vented" if held.has_vented else ""
     return (
         f" By then {held.came_J / 1e3:.3g} kJ had come into it, {100.0 * most_J / held.came_J:.0f} "
-        f"% of them by {name}, and {held.gone_J / 1e3:.3g} kJ had left it again, to what it "
-        "touches or with what it vented."
+        f"% of them by {name}, and {held.gone_J / 1e3:.3g} kJ had left it again, to {held.touches}"
+        f"{to}."
     )
 
 
@@ -188,8 +212,9 @@ def _why(
     if own is not None:
         cut = "" if own.opened_s is None else f", until it was cut off at {clock(own.opened_s)}"
         said.append(
-            f"Cells in parallel fed the first cell with {own.energy_J / 1e3:.3g} kJ in all, shorts "
-            f"before the collapse of its separator included, at up to {own.peak_A:.3g} A{cut}."
+            f"Cells in parallel fed the first cell at up to {own.peak_A:,.0f} A, in all with "
+            f"{kilojoules(own.energy_J)}, what its short drew before the collapse of its separator "
+            f"included{cut}."
         )
     elif any(f.cell in seed.cells and f.opened_s is not None for f in feeds):
         said.append("The first cell was cut off before a recorded row saw a current into it.")
