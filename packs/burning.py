@@ -9,7 +9,7 @@ from cell_models.jit import inlined, kernel
 from cell_models.runaway import RISE_K, SPENT_K, advance_node, stored_of
 
 BEGUN, COLLAPSED, RAN, ERUPTED, SPENT, INERT, DRY = 1, 2, 4, 8, 16, 32, 64
-"""Bits of `phase`; spare lanes are inert."""
+"""Bits of `phase`; inert are spare lanes, and cells with neither fuel nor charge left to give."""
 VENTED, FAILED = 128, 256
 """Bit of `phase` of a cell whose can has opened (`packs.module_gas`); bit of `news` alone: a step
 was not finished."""

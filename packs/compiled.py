@@ -85,7 +85,7 @@ class Compiled:
         plant.runaway.tell_logged()
         plant.happened(end)
         if why & RANGE:
-            plant.count_out_of_range()
+            plant.tell_out_of_range()
         if why & CUT:
             tell_cuts(plant)
         if why & BLOWN:

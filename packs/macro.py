@@ -103,9 +103,16 @@ class Moving(NamedTuple):
     reach: np.uint64
 
 
+@kernel
+def range_is_news(count, told):
+    """Say whether to tell that so many cells are beyond their tables: the first ones, twice as many
+    as were told of last, none any more."""
+    return count != told and (count == 0 or count >= 2 * told)
+
+
 @inlined
 def count_beyond(wire, ecm, lanes, used):
-    """Return how many cells are beyond their tables, as `Plant.count_out_of_range` does."""
+    """Return how many cells are beyond their tables, as `Plant.tell_out_of_range` does."""
     count = 0
     for block in range(wire.n_blocks):
         for place in range(wire.p):
@@ -138,7 +145,8 @@ def read_tables(tick, length, h, around, wire, ecm, tables, lanes, cells, groups
     )
     if status & OUT_OF_RANGE == 0 and moving.out_of_range[0] == 0:
         return False
-    return count_beyond(wire, ecm, lanes, groups.used) != moving.out_of_range[0]
+    count = count_beyond(wire, ecm, lanes, groups.used)
+    return range_is_news(count, moving.out_of_range[0])
 
 
 @inlined

@@ -30,7 +30,7 @@ from packs.flows import book_stage
 from packs.heat_links import fill_network, needs_network
 from packs.layers import settle_stage
 from packs.lumping import draw_cells
-from packs.macro import OCV_OR_TEMPERATURE
+from packs.macro import OCV_OR_TEMPERATURE, range_is_news
 from packs.memory import arena, arrays, declare_plant, wire_of
 from packs.notice import Notice
 from packs.pace import ALERT_TICKS, next_length
@@ -277,13 +277,13 @@ class Plant:
         temperature_K[self.spare] = temperature_K[self.topology.cell_slot[0]]
         status = self.model.refresh(self.cells.lanes, temperature_K, step_s, is_due)
         if status & OUT_OF_RANGE or control.out_of_range[0] > 0:
-            self.count_out_of_range()
+            self.tell_out_of_range()
 
-    def count_out_of_range(self) -> None:
-        """Note when the number of cells beyond their tables changes."""
+    def tell_out_of_range(self) -> None:
+        """Take note of how many cells are beyond their tables (`range_is_news`)."""
         flags = self.model.field(self.cells.lanes, "validity").astype(np.int64)
         beyond = np.flatnonzero(flags[self.topology.cell_slot] & OCV_OR_TEMPERATURE)
-        if len(beyond) == self.control.out_of_range[0]:
+        if not range_is_news(len(beyond), int(self.control.out_of_range[0])):
             return
         self.control.out_of_range[0] = len(beyond)
         cell = int(beyond[0]) if len(beyond) else -1

@@ -14,6 +14,7 @@ reacts for the length of the step by itself; below the gate nothing reacts, whic
                nine tenths of all its heat are out: what led to its terminals has burnt, it is open;
                inside, the short goes on
     DRY        collapsed, it gives no more charge: what it was measured to give has gone through
+    INERT      all of that, and no fuel left: nothing leaves it any more
 
 Of the heat of reactions and of currents an erupting cell keeps a share, which is set when it erupts
 such that in the end its body holds `body_share` of all that it has released; the rest leaves at
@@ -29,7 +30,7 @@ from __future__ import annotations
 import math
 
 from cell_models.compensated import two_sum
-from cell_models.contract import NOT_FINITE, OK
+from cell_models.contract import LANES, NOT_FINITE, OK
 from cell_models.jit import inlined, kernel
 from cell_models.runaway import (
     ONSET_K_PER_S,
@@ -44,6 +45,7 @@ from packs.burning import (
     BEGUN,
     BURNT_K_PER_S,
     COLLAPSED,
+    DRY,
     ERUPTED,
     FAILED,
     FUEL_LEFT_K,
@@ -84,6 +86,16 @@ def count_hot(gate_K, temperature_K):
     return count
 
 
+@inlined
+def count_awake(begin, end, gate_K, hottest_K, phase):
+    """Return how many of some cells may be awake; vectorised."""
+    count = 0
+    for c in range(begin, end):
+        is_hot = hottest_K[c] >= gate_K or phase[c] & ERUPTED != 0
+        count += 1 if is_hot and phase[c] & INERT == 0 else 0
+    return count
+
+
 @kernel
 def list_awake(
     gate_K, n_slots, hottest_K, phase, extents, energy_J, capacity_J_per_K, heat_W, extra_W,
@@ -92,7 +104,8 @@ def list_awake(
     """List the cells that are hot, or have erupted; return how many.
 
     A burnt-out cell is not: it has gone through everything, holds no fuel, and its currents heat it
-    slower than 0.1 K/s. Nothing leaves it any more, nor the heat of those.
+    slower than 0.1 K/s. Nothing leaves it any more, nor the heat of those. Once it has given its
+    charge too it is inert, whatever its currents.
 
     On plain arrays: one that is looked up in a tuple costs two atomic counts each time (measured:
     240 instead of 18 ns a burnt-out cell).
@@ -101,19 +114,25 @@ def list_awake(
     ----------
     n_slots : int
         Reactants of a cell; 0 where cells have layers: those are all listed.
-    awake : int64 (n,)
+    phase, awake : int64 (n,)
         Written.
     """
     count = 0
-    for c in range(len(phase)):
-        if (hottest_K[c] < gate_K and not phase[c] & ERUPTED) or phase[c] & INERT:
+    for begin in range(0, len(phase), LANES):
+        end = min(begin + LANES, len(phase))
+        if count_awake(begin, end, gate_K, hottest_K, phase) == 0:
             continue
-        C = capacity_J_per_K[c]
-        is_slow = heat_W[c] + extra_W[c] < BURNT_K_PER_S * C and math.isfinite(temperature_K[c])
-        is_over = phase[c] & WHOLE == WHOLE and n_slots > 0 and is_slow
-        if not is_over or stored_of(extents, energy_J, c * n_slots, n_slots)[1] > SPENT_K * C:
-            awake[count] = c
-            count += 1
+        for c in range(begin, end):
+            if (hottest_K[c] < gate_K and not phase[c] & ERUPTED) or phase[c] & INERT:
+                continue
+            C = capacity_J_per_K[c]
+            is_slow = heat_W[c] + extra_W[c] < BURNT_K_PER_S * C and math.isfinite(temperature_K[c])
+            is_over = phase[c] & WHOLE == WHOLE and n_slots > 0 and is_slow
+            if not is_over or stored_of(extents, energy_J, c * n_slots, n_slots)[1] > SPENT_K * C:
+                awake[count] = c
+                count += 1
+            elif phase[c] & DRY:
+                phase[c] |= INERT
     return count
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from packs.burning import DRY
+from packs.burning import DRY, INERT
 from twin.build import build
 from twin.fork import start_fork
 from twin.runfiles.results import open_run
@@ -143,7 +143,7 @@ def test_the_file_says_who_ran_away_when_and_what_it_released(tmp_path: Path) ->
         since_s = run.channel("truth/cell_runaway_s")
         assert since_s[-1, 0] == ran[0].time_s
         phase, released_J = run.channel("truth/cell_runaway"), run.channel("truth/cell_reaction_J")
-        assert phase[-1, 0] == 31 + DRY and released_J[-1, 0] > 2.5e4
+        assert phase[-1, 0] == 31 + DRY + INERT and released_J[-1, 0] > 2.5e4
         current_A = run.channel("truth/cell_current_A")
         fed = np.argmax(phase[:, 0] & 2 > 0)
         assert (current_A[fed + 1, 1:] > 30.0).all()  # its neighbours feed it
