@@ -28,6 +28,7 @@ venting      what leaves the cells; gas: what fills a module; enclosure: its hou
 condensing   solvent vapour on the walls of a module, and out of its gas
 flows        energy and charge of a step, added up for the ledger
 plant        one step: refresh, port, supply, advance, heat, react, guard, book
+pace         how long the next step is
 notice       what a plant did by itself; telling: how it finds out
 macro        several steps in one compiled call, bit-equal; aftermath: what each ends with;
              compiled: bound to a plant; blocks: each through a whole step while it is in the cache

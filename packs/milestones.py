@@ -77,9 +77,10 @@ def fuel(c, m):
 
 
 @inlined
-def nearest_valid(soc, rules):
-    """Give the charge nearest to one at which the reactions were fitted."""
-    return min(max(soc, rules.valid_from_soc), rules.valid_to_soc)
+def unmeasured(soc, rules):
+    """Give the nearest charge at which reactions were fitted, and whether this one is far off."""
+    limit = min(max(soc, rules.valid_from_soc), rules.valid_to_soc)
+    return limit, abs(soc - limit) > NEAR_SOC
 
 
 @kernel
@@ -88,8 +89,8 @@ def tell_charge(end, c, soc, bit, m):
     count = 0
     for other in range(len(m.phase)):
         count += 1 if m.phase[other] & bit else 0
-    limit = nearest_valid(soc, m.rules)
-    if count == 1 and abs(soc - limit) > NEAR_SOC:
+    limit, is_far = unmeasured(soc, m.rules)
+    if count == 1 and is_far:
         log(m, end, BEYOND, c, soc, limit)
 
 
@@ -126,8 +127,7 @@ def collapse(end, c, soc, stored_J, m, site):
     much of that charge will go through is settled too.
     """
     before_J, nodes, k = fuel(c, m), m.rules.nodes, len(m.contents.start)
-    began = m.soc[c]
-    if abs(began - nearest_valid(began, m.rules)) <= NEAR_SOC:  # else it was told when it began
+    if not unmeasured(m.soc[c], m.rules)[1]:  # else it was told when it began
         tell_charge(end, c, soc, COLLAPSED, m)
     for node in range(c * nodes, (c + 1) * nodes):
         recharge_node(node * k, m.soc[c], soc, m.contents, m.extents, m.energy_J)

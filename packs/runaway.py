@@ -30,7 +30,7 @@ from __future__ import annotations
 import math
 
 from cell_models.compensated import two_sum
-from cell_models.contract import LANES, NOT_FINITE, OK
+from cell_models.contract import NOT_FINITE, OK
 from cell_models.jit import inlined, kernel
 from cell_models.runaway import (
     ONSET_K_PER_S,
@@ -86,16 +86,6 @@ def count_hot(gate_K, temperature_K):
     return count
 
 
-@inlined
-def count_awake(begin, end, gate_K, hottest_K, phase):
-    """Return how many of some cells may be awake; vectorised."""
-    count = 0
-    for c in range(begin, end):
-        is_hot = hottest_K[c] >= gate_K or phase[c] & ERUPTED != 0
-        count += 1 if is_hot and phase[c] & INERT == 0 else 0
-    return count
-
-
 @kernel
 def list_awake(
     gate_K, n_slots, hottest_K, phase, extents, energy_J, capacity_J_per_K, heat_W, extra_W,
@@ -118,21 +108,17 @@ def list_awake(
         Written.
     """
     count = 0
-    for begin in range(0, len(phase), LANES):
-        end = min(begin + LANES, len(phase))
-        if count_awake(begin, end, gate_K, hottest_K, phase) == 0:
+    for c in range(len(phase)):
+        if (hottest_K[c] < gate_K and not phase[c] & ERUPTED) or phase[c] & INERT:
             continue
-        for c in range(begin, end):
-            if (hottest_K[c] < gate_K and not phase[c] & ERUPTED) or phase[c] & INERT:
-                continue
-            C = capacity_J_per_K[c]
-            is_slow = heat_W[c] + extra_W[c] < BURNT_K_PER_S * C and math.isfinite(temperature_K[c])
-            is_over = phase[c] & WHOLE == WHOLE and n_slots > 0 and is_slow
-            if not is_over or stored_of(extents, energy_J, c * n_slots, n_slots)[1] > SPENT_K * C:
-                awake[count] = c
-                count += 1
-            elif phase[c] & DRY:
-                phase[c] |= INERT
+        C = capacity_J_per_K[c]
+        is_slow = heat_W[c] + extra_W[c] < BURNT_K_PER_S * C and math.isfinite(temperature_K[c])
+        is_over = phase[c] & WHOLE == WHOLE and n_slots > 0 and is_slow
+        if not is_over or stored_of(extents, energy_J, c * n_slots, n_slots)[1] > SPENT_K * C:
+            awake[count] = c
+            count += 1
+        elif phase[c] & DRY:
+            phase[c] |= INERT
     return count
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cell_models.contents import between
-from cell_models.contract import LANES
 from cell_models.gases import ANTOINE, CP, MOLAR_MASS, N_SPECIES, T0_K, R, Species
 from cell_models.jit import inlined, kernel
 from cell_models.vent import (
@@ -246,16 +245,6 @@ def forget(vents):
         taken_J[c] = latent_J[c] = lost_kg[c] = solids_J[c] = solids_kg[c] = 0.0
 
 
-@inlined
-def count_odd(begin, end, quiet_K, temperature_K, progress, spent, ejected_J, gas_mol, is_open):
-    """Return how many of some cans are not closed, cold and as they were; vectorised."""
-    count = 0
-    for c in range(begin, end):
-        is_same = (ejected_J[c] <= 0.0) & (progress[c] <= spent[c]) & (gas_mol[c] == 0.0)
-        count += 0 if is_same & (quiet_K > temperature_K[c]) & (is_open[c] == 0) else 1
-    return count
-
-
 @kernel
 def list_acting(
     numbers, module, temperature_K, progress, ejected_J, ejected_kg, to_gas_J, vents, gas
@@ -269,27 +258,22 @@ def list_acting(
     solids_J, solids_kg = vents.solids_J, vents.solids_kg
     sparks, pressure_Pa = gas.sparks, gas.pressure_Pa
     quiet_K, headspace_m3 = numbers.quiet_K, numbers.headspace_m3
-    count, lowest_Pa = 0, pressure_Pa.min()
-    for begin in range(0, len(module), LANES):
-        end = min(begin + LANES, len(module))
-        if lowest_Pa >= QUIET_PA and 0 == count_odd(
-            begin, end, quiet_K, temperature_K, progress, spent, ejected_J, gas_mol, is_open
-        ):
+    count = 0
+    for c in range(len(module)):
+        m = module[c]
+        if m < 0:
             continue
-        for c in range(begin, end):
-            m = module[c]
-            if m < 0:
-                continue
-            ejects = ejected_J[c] > 0.0
-            if ejects:
-                sparks[m] = 1
-                solids_J[c], solids_kg[c] = to_gas_J[c], ejected_kg[c]
-            if ejects or progress[c] > spent[c] or not stays(
-                temperature_K[c], pressure_Pa[m], is_open[c], fill_mol[c], gas_mol[c],
-                solvent_mol[c], quiet_K, headspace_m3,
-            ):  # fmt: skip
-                acting[count] = c
-                count += 1
+        ejects = ejected_J[c] > 0.0
+        if ejects:
+            sparks[m] = 1
+            solids_J[c], solids_kg[c] = to_gas_J[c], ejected_kg[c]
+        if not ejects and progress[c] <= spent[c] and stays(
+            temperature_K[c], pressure_Pa[m], is_open[c], fill_mol[c], gas_mol[c], solvent_mol[c],
+            quiet_K, headspace_m3,
+        ):  # fmt: skip
+            continue
+        acting[count] = c
+        count += 1
     acting[len(module)] = count
 
 

@@ -67,28 +67,27 @@ def rests_on(
     if seed is None or arrival is None or arrival.is_survivor:
         return ()
     caught_J, contact_J = arrival.caught_J or 0.0, max(arrival.neighbours_J, 0.0)
-    needed = f"of the {arrival.needed_J / 1e3:.3g} kJ that the next cell needed"
-    found, least, taken = [], ABSORBED[0], _absorbed(source)
-    lacks_J = caught_J * (1.0 - least / taken) if taken > least else 0.0
-    if lacks_J >= LEAST_PART * arrival.needed_J:
-        found.append(Doubt(
-            key=ABSORBED_KEY, low=f"{least:g}", high=f"{taken:g}",
-            text=f"{caught_J / 1e3:.3g} {needed} were ejecta, of which {100 * taken:.3g} % are "
-            f"taken to stay where they hit. With {100 * least:.0f} % it lacks "
-            f"{lacks_J / 1e3:.3g} kJ, unless that comes later, by contact",
-        ))  # fmt: skip
-    share, is_known = BODY[0], source.runaway_section.get("body_share") is not None
-    lacks_J = contact_J * (1.0 - share / BODY_SHARE) - _more_ejecta(caught_J, share)
-    if is_known or not _warms_by_itself(source, seed, failed):
-        lacks_J = 0.0
-    if lacks_J >= LEAST_PART * arrival.needed_J:
-        found.append(Doubt(
-            key=BODY_KEY, low=f"{share:g}", high=f"{BODY_SHARE:g}",
-            text=f"{contact_J / 1e3:.3g} {needed} came by contact, from cells that are taken to "
-            f"keep {100 * BODY_SHARE:.0f} % of their heat. With {100 * share:.0f} % it lacks "
-            f"{lacks_J / 1e3:.3g} kJ, unless that comes later",
-        ))  # fmt: skip
-    return tuple(found)
+    of_ejecta, taken = ABSORBED[0], _absorbed(source)
+    of_body, is_known = BODY[0], source.runaway_section.get("body_share") is not None
+    sources = []
+    if taken > of_ejecta:
+        were = f"were ejecta, of which {100 * taken:.3g} % are taken to stay where they hit"
+        lacks_J = caught_J * (1.0 - of_ejecta / taken)
+        sources.append((ABSORBED_KEY, of_ejecta, taken, caught_J, were, lacks_J, ", by contact"))
+    if not is_known and _warms_by_itself(source, seed, failed):
+        came = f"came by contact, from cells that are taken to keep {100 * BODY_SHARE:.0f} % of "
+        lacks_J = contact_J * (1.0 - of_body / BODY_SHARE) - _more_ejecta(caught_J, of_body)
+        sources.append((BODY_KEY, of_body, BODY_SHARE, contact_J, f"{came}their heat", lacks_J, ""))
+    return tuple(
+        Doubt(
+            key=key, low=f"{least:g}", high=f"{assumed:g}",
+            text=f"{J / 1e3:.3g} of the {arrival.needed_J / 1e3:.3g} kJ that the next cell needed "
+            f"{how}. With {100 * least:.0f} % it lacks {lacks_J / 1e3:.3g} kJ, unless that comes "
+            f"later{later}",
+        )
+        for key, least, assumed, J, how, lacks_J, later in sources
+        if lacks_J >= LEAST_PART * arrival.needed_J
+    )  # fmt: skip
 
 
 def _more_ejecta(caught_J: float, share: float) -> float:

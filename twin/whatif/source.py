@@ -212,25 +212,33 @@ class Source:
         except ValueError:
             return None
 
+    @cached_property
+    def thermal(self) -> Thermal | None:
+        """What the scenario says of heat paths; None where it cannot be read."""
+        try:
+            return Thermal.model_validate(self._scenario.get("thermal"))
+        except ValueError:
+            return None
+
     @property
     def no_contact(self) -> str:
         """What is left to carry a runaway where no cell warms the next; empty where cells do."""
         try:
-            thermal = Thermal.model_validate(self._scenario.get("thermal"))
             site = Site.model_validate(self._scenario.get("site"))
         except ValueError:
             return ""
-        text = no_contact(thermal, self.module, site)
+        if self.thermal is None:
+            return ""
+        text = no_contact(self.thermal, self.module, site)
         return f"{CONTACT_KEY} is {text}." if text else ""
 
     @property
     def touches(self) -> str:
         """What heat of a cell leaves it to, in words."""
-        try:
-            plate = Thermal.model_validate(self._scenario.get("thermal")).plate
-        except ValueError:
+        if self.thermal is None:
             return "what it touches"
-        return f"its {'plate and ' if plate.cell_conductance > 0.0 else ''}neighbours"
+        has_plate = self.thermal.plate.cell_conductance > 0.0
+        return f"its {'plate and ' if has_plate else ''}neighbours"
 
     @cached_property
     def circuit(self) -> EcmParams | None:
