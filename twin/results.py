@@ -105,7 +105,7 @@ def _reacting(source: Source, about: dict[str, Any]) -> WhatIf:
     rests = rests_on(source, seed, arrival, failed)
     peaks = peaks_of(source)
     reactions = source.reactions
-    held = held_of(source, seed, margin)
+    held = held_of(source, cells, seed, margin)
     answer = answer_of(
         cells, seed, front, lost, margin, warned, arrival, held, feeds, faults, doubts, rests,
         source.study if doubts else "",

@@ -10,7 +10,6 @@ from twin.whatif.tree import CellOutcome, Margin, Seed
 
 CURRENT, VOLTAGE = "truth/cell_current_A", "truth/cell_voltage_V"
 SHORT, WATTS = "truth/cell_short_S", "truth/cell_heat_W"
-VENTED = "truth/cell_vented"
 REACTED, EJECTED = "truth/cell_reaction_J", "truth/cell_ejected_J"
 ROUNDING = 1e-5
 """Of single precision, in which currents and voltages are recorded."""
@@ -116,7 +115,9 @@ def arrival_of(
     )  # fmt: skip
 
 
-def held_of(source: Source, seed: Seed | None, margin: Margin | None) -> Held | None:
+def held_of(
+    source: Source, cells: tuple[CellOutcome, ...], seed: Seed | None, margin: Margin | None
+) -> Held | None:
     """Return what came into the hottest cell and left it again, where none ran away.
 
     None where one did, the file lacks what is needed, or that cell only cooled.
@@ -132,7 +133,7 @@ def held_of(source: Source, seed: Seed | None, margin: Margin | None) -> Held | 
         return None
     rows, cell = slice(0, last + 1), margin.cell
     short_W = source.cell(VOLTAGE, cell)[rows] ** 2 * source.cell(SHORT, cell)[rows]
-    released = source.cell(REACTED, cell)
+    released, vented_s = source.cell(REACTED, cell), cells[cell].vented_s
     return Held(
         cell=cell, name=source.name(cell), from_s=float(time_s[0]), until_s=float(time_s[last]),
         short_J=float(np.trapezoid(short_W, time_s[rows])),
@@ -140,7 +141,7 @@ def held_of(source: Source, seed: Seed | None, margin: Margin | None) -> Held | 
         reaction_J=float(released[last] - released[0]),
         stored_J=circuit.heat_capacity_J_per_K * float(T[last] - T[0]),
         from_K=float(T[0]), peak_K=float(T[last]), limit_K=margin.limit_K, touches=source.touches,
-        has_vented=source.has(VENTED) and bool(source.cell(VENTED, cell)[last]),
+        has_vented=vented_s is not None and vented_s <= time_s[last],
     )  # fmt: skip
 
 
